@@ -1,0 +1,1 @@
+"""From raw columns to the float32 matrix a model sees: one specification, two readers (frames and JSON rows)."""

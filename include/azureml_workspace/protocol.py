@@ -1,0 +1,152 @@
+"""The seam: everything this project asks of an Azure ML workspace, whichever adapter answers.
+
+Rules every adapter keeps, and the contract tests hold it to:
+
+* calls are short (they never wait for a run or a deployment to end) and safe to repeat;
+* a submission key that was used before returns the run that exists, unless that run failed or was cancelled;
+* errors are those of `azureml_workspace.errors`, never the SDK's or the HTTP library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from azureml_workspace.records import (
+    AutoMLProgress,
+    AutoMLResult,
+    AutoMLSettings,
+    ChildRun,
+    ComputeTarget,
+    DatasetSource,
+    DatasetVersion,
+    DeploySettings,
+    ModelVersion,
+    RequestSummary,
+    Run,
+    ServiceKeys,
+    WebService,
+)
+
+
+class Workspace(Protocol):
+    """An Azure ML workspace."""
+
+    def ping(self) -> str:
+        """One line that says which workspace answered. :raises Unauthorized, ServiceUnavailable:"""
+        ...
+
+    # Datasets
+
+    def register_dataset(
+        self, name: str, source: DatasetSource, *, tags: Mapping[str, str] | None = None
+    ) -> DatasetVersion:
+        """Register the file's content as the next version of `name`, or find the version that holds it already.
+
+        :raises InvalidRequest: the file is missing, empty or cannot be read as delimited text.
+        """
+        ...
+
+    def get_dataset(self, name: str, version: int | None = None) -> DatasetVersion:
+        """One version, the latest when `version` is None. :raises NotFound:"""
+        ...
+
+    def take_rows(self, name: str, version: int, count: int) -> list[dict[str, Any]]:
+        """The first `count` rows as JSON values, label included (Azure's `TabularDataset.take`)."""
+        ...
+
+    # Compute and runs
+
+    def ensure_compute(self, target: ComputeTarget) -> ComputeTarget:
+        """Find the compute target by name, or create it as described. An existing one is returned as it is."""
+        ...
+
+    def submit_automl(self, settings: AutoMLSettings, *, submission_key: str) -> Run:
+        """Submit an AutoML run, or find the one that this key submitted.
+
+        :raises InvalidRequest: settings or data cannot work (unknown metric or model, one class only, ...).
+        :raises NotFound: no such dataset version or compute target.
+        """
+        ...
+
+    def get_run(self, run_id: str) -> Run:
+        """:raises NotFound:"""
+        ...
+
+    def list_child_runs(self, run_id: str) -> list[ChildRun]:
+        """Every trial so far, by iteration. :raises NotFound:"""
+        ...
+
+    def automl_progress(self, run_id: str) -> AutoMLProgress:
+        """How far the run is. :raises NotFound:"""
+        ...
+
+    def automl_result(self, run_id: str) -> AutoMLResult:
+        """:raises RunFailed: it ended without one. :raises Conflict: it is still running. :raises NotFound:"""
+        ...
+
+    def cancel_run(self, run_id: str) -> Run:
+        """Ask for the run to stop; a run that has ended is returned as it is. :raises NotFound:"""
+        ...
+
+    def list_run_files(self, run_id: str) -> list[str]:
+        """Paths of the run's files, relative, sorted (`outputs/...`, `logs/...`). :raises NotFound:"""
+        ...
+
+    def read_run_file(self, run_id: str, path: str) -> bytes:
+        """The content of one of the run's files. :raises NotFound:"""
+        ...
+
+    # Models
+
+    def register_model(self, name: str, run_id: str, *, tags: Mapping[str, str] | None = None) -> ModelVersion:
+        """Register the best model of a completed run; registering the same run again finds that version.
+
+        :raises RunFailed: the run has no model. :raises NotFound:
+        """
+        ...
+
+    def get_model(self, name: str, version: int | None = None) -> ModelVersion:
+        """One version, the latest when `version` is None. :raises NotFound:"""
+        ...
+
+    # Web services
+
+    def deploy(self, settings: DeploySettings) -> WebService:
+        """Start creating the service, or updating it in place without losing a request. Poll `get_service`.
+
+        :raises InvalidRequest: a name Azure would refuse, ... :raises NotFound: no such model version.
+        """
+        ...
+
+    def get_service(self, name: str) -> WebService:
+        """:raises NotFound:"""
+        ...
+
+    def list_services(self) -> Sequence[WebService]:
+        """All web services, by name."""
+        ...
+
+    def delete_service(self, name: str) -> None:
+        """Stop and remove the service; one that does not exist is not an error."""
+        ...
+
+    def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
+        """Switch request telemetry on or off, without a redeployment. :raises NotFound:"""
+        ...
+
+    def service_logs(self, name: str, *, tail: int = 200) -> str:
+        """The last `tail` lines of the service's log. :raises NotFound:"""
+        ...
+
+    def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
+        """Telemetry of the last `since_seconds` (None: all that is kept). :raises NotFound:"""
+        ...
+
+    def service_keys(self, name: str) -> ServiceKeys:
+        """:raises NotFound: no such service, or it was deployed without authentication."""
+        ...
+
+    def regenerate_key(self, name: str, *, secondary: bool = False) -> ServiceKeys:
+        """Replace one of the two keys; the other goes on working. :raises NotFound:"""
+        ...

@@ -1,0 +1,47 @@
+"""The records that cross the seam: frozen, typed, JSON, small, and without secrets (`ServiceKeys` excepted)."""
+
+from azureml_workspace.records.automl import (
+    PRIMARY_METRICS,
+    AutoMLProgress,
+    AutoMLResult,
+    AutoMLSettings,
+    DataGuardFinding,
+    PrimaryMetric,
+)
+from azureml_workspace.records.base import Record
+from azureml_workspace.records.compute import ComputeTarget
+from azureml_workspace.records.dataset import ColumnKind, ColumnSchema, DatasetSource, DatasetVersion
+from azureml_workspace.records.model import ModelVersion
+from azureml_workspace.records.run import ChildRun, Run
+from azureml_workspace.records.service import (
+    DeploySettings,
+    RequestSummary,
+    ResponseFormat,
+    ServiceKeys,
+    WebService,
+    validate_service_name,
+)
+
+__all__ = [
+    "PRIMARY_METRICS",
+    "AutoMLProgress",
+    "AutoMLResult",
+    "AutoMLSettings",
+    "ChildRun",
+    "ColumnKind",
+    "ColumnSchema",
+    "ComputeTarget",
+    "DataGuardFinding",
+    "DatasetSource",
+    "DatasetVersion",
+    "DeploySettings",
+    "ModelVersion",
+    "PrimaryMetric",
+    "Record",
+    "RequestSummary",
+    "ResponseFormat",
+    "Run",
+    "ServiceKeys",
+    "WebService",
+    "validate_service_name",
+]

@@ -1,0 +1,140 @@
+"""What an AutoML run is asked for, how far it is, and what came out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records.base import Record
+
+PrimaryMetric = Literal[
+    "AUC_weighted",
+    "accuracy",
+    "norm_macro_recall",
+    "average_precision_score_weighted",
+    "precision_score_weighted",
+]
+PRIMARY_METRICS: tuple[str, ...] = get_args(PrimaryMetric)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoMLSettings(Record):
+    """The parameters of an AutoML classification run, named as in Azure's `AutoMLConfig`.
+
+    `experiment_timeout_minutes` bounds the wall time of the whole run, ensemble and export included.
+    `iterations` bounds the trials (None: only time bounds them). `n_cross_validations` and `validation_size`
+    (share of the rows, 0 to 1) exclude each other; with neither the engine chooses and reports what it chose.
+    `exclude_columns` are never shown to a model (for example a leakage suspect).
+    """
+
+    experiment_name: str
+    dataset_name: str
+    dataset_version: int
+    label_column_name: str
+    primary_metric: str = "AUC_weighted"
+    experiment_timeout_minutes: float = 1.0
+    iterations: int | None = None
+    max_concurrent_iterations: int = 2
+    allowed_models: tuple[str, ...] = ()
+    blocked_models: tuple[str, ...] = ()
+    enable_early_stopping: bool = True
+    n_cross_validations: int | None = None
+    validation_size: float | None = None
+    experiment_exit_score: float | None = None
+    exclude_columns: tuple[str, ...] = ()
+    compute_target: str = "cpu-cluster"
+    seed: int = 42
+
+    def validate(self) -> None:
+        """Check everything that can be checked without looking at the data.
+
+        Model names are the engine's to know, so each adapter checks those.
+
+        :raises InvalidRequest: names the first bad value, what was expected and what to do.
+        """
+        for name in ("experiment_name", "dataset_name", "label_column_name", "compute_target"):
+            if not str(getattr(self, name)).strip():
+                raise InvalidRequest(f"{name} is empty; give it a name.")
+        if self.primary_metric not in PRIMARY_METRICS:
+            raise InvalidRequest(
+                f"primary_metric is {self.primary_metric!r}; choose one of {', '.join(PRIMARY_METRICS)}."
+            )
+        if not 0.1 <= self.experiment_timeout_minutes <= 24 * 60:
+            raise InvalidRequest(
+                f"experiment_timeout_minutes is {self.experiment_timeout_minutes:g}; "
+                "give a time between 0.1 (six seconds) and 1440 (one day)."
+            )
+        for name, lowest in (("iterations", 1), ("max_concurrent_iterations", 1)):
+            value = getattr(self, name)
+            if value is not None and value < lowest:
+                raise InvalidRequest(f"{name} is {value}; it must be at least {lowest}.")
+        if self.n_cross_validations is not None and self.validation_size is not None:
+            raise InvalidRequest(
+                "n_cross_validations and validation_size are both set; they exclude each other, give one of them."
+            )
+        if self.n_cross_validations is not None and not 2 <= self.n_cross_validations <= 20:
+            raise InvalidRequest(f"n_cross_validations is {self.n_cross_validations}; give 2 to 20 folds.")
+        if self.validation_size is not None and not 0.01 <= self.validation_size <= 0.5:
+            raise InvalidRequest(
+                f"validation_size is {self.validation_size:g}; give a share of the rows between 0.01 and 0.5."
+            )
+        both = sorted(set(self.allowed_models) & set(self.blocked_models))
+        if both:
+            raise InvalidRequest(f"{', '.join(both)} is both in allowed_models and in blocked_models; remove it from one.")
+        if self.label_column_name in self.exclude_columns:
+            raise InvalidRequest(
+                f"exclude_columns holds the label column {self.label_column_name!r}; a label cannot be excluded."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoMLProgress(Record):
+    """How far an AutoML run is. Times in seconds; `best_score` is the primary metric of the best trial so far."""
+
+    run_id: str
+    phase: str
+    trials_done: int
+    trials_failed: int
+    best_score: float | None
+    best_algorithm: str | None
+    elapsed_seconds: float
+    time_limit_seconds: float
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.time_limit_seconds - self.elapsed_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataGuardFinding(Record):
+    """Something the data guard noticed. `severity` is `info`, `warning` or `error`; `action` says what was done."""
+
+    guard: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    action: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoMLResult(Record):
+    """What a completed AutoML run found.
+
+    `metrics` are Azure's classification metrics of the best child; `validation` says in words how they were
+    measured, so that nobody compares a cross-validated figure with a holdout one. `rows_dropped` counts rows
+    without a label.
+    """
+
+    run_id: str
+    best_child_run_id: str
+    best_algorithm: str
+    primary_metric: str
+    metrics: dict[str, float]
+    validation: str
+    child_runs: int
+    classes: tuple[str, ...]
+    rows_used: int
+    rows_dropped: int
+    findings: tuple[DataGuardFinding, ...] = ()
+    feature_importance: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,30 @@
+"""What every record shares: a small JSON form, checked on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import msgspec
+
+from azureml_workspace.errors import InvalidRequest
+
+
+class Record:
+    """Mixin for frozen dataclasses that cross a boundary (XCom, HTTP, files)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: dict, list, str, int, float, bool, None. Tuples become lists, dates ISO 8601."""
+        built: dict[str, Any] = msgspec.to_builtins(self)
+        return built
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The record held by `data`. Unknown keys are ignored so that an older reader survives a newer writer.
+
+        :raises InvalidRequest: a field is missing or has the wrong type; the message names it.
+        """
+        try:
+            return msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"{cls.__name__}: {error}") from error

@@ -1,0 +1,105 @@
+"""Web services: what is asked for, what is there, its keys and its telemetry."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records.base import Record
+from azureml_workspace.statuses import ServiceState
+
+SERVICE_NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
+
+ResponseFormat = Literal["string", "object"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploySettings(Record):
+    """A deployment, named as in Azure's `AciWebservice.deploy_configuration`.
+
+    `response_format` is what `POST /score` answers: `string` (default) is what Azure's own AutoML scoring script
+    gives, a JSON string that holds JSON; `object` is the plain object. Both adapters honour it.
+    `app_insights_enabled` None leaves an existing service's switch alone (a new service starts with it off).
+    """
+
+    service_name: str
+    model_name: str
+    model_version: int
+    cpu_cores: float = 1.0
+    memory_gb: float = 1.0
+    auth_enabled: bool = True
+    response_format: ResponseFormat = "string"
+    app_insights_enabled: bool | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def validate(self) -> None:
+        """:raises InvalidRequest: the name is one Azure would refuse, or a size is not positive."""
+        validate_service_name(self.service_name)
+        for name in ("cpu_cores", "memory_gb"):
+            if getattr(self, name) <= 0:
+                raise InvalidRequest(f"{name} is {getattr(self, name):g}; it must be above 0.")
+
+
+def validate_service_name(name: str) -> None:
+    """Azure Container Instances' rule for a web service name.
+
+    :raises InvalidRequest: `name` breaks it.
+    """
+    if not SERVICE_NAME.fullmatch(name):
+        raise InvalidRequest(
+            f"service name {name!r} is not valid: 3 to 32 characters, lowercase letters, digits and dashes, "
+            "starting with a letter and not ending with a dash (for example 'bank-marketing')."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebService(Record):
+    """A deployed web service. `error` says why when the state is Failed or Unhealthy, else empty."""
+
+    name: str
+    state: ServiceState
+    scoring_uri: str
+    swagger_uri: str
+    model_name: str
+    model_version: int
+    auth_enabled: bool
+    app_insights_enabled: bool
+    response_format: ResponseFormat
+    created_at: datetime
+    updated_at: datetime
+    cpu_cores: float = 1.0
+    memory_gb: float = 1.0
+    error: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceKeys(Record):
+    """The two keys of a service. Not shown by `repr`, so that a log line cannot give them away."""
+
+    primary: str = field(repr=False)
+    secondary: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestSummary(Record):
+    """Application Insights in one line: scoring requests in the window. Latencies in milliseconds, None without any.
+
+    `failed` counts answers of 400 and above; `unseen_categories` counts values that training never saw.
+    """
+
+    service_name: str
+    enabled: bool
+    since: datetime | None
+    count: int
+    failed: int
+    rows: int
+    unseen_categories: int
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    by_status: dict[str, int] = field(default_factory=dict)

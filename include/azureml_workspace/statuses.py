@@ -1,0 +1,72 @@
+"""Statuses as Azure ML names them, with the sets that code branches on.
+
+A status this version does not know is never guessed at: `parse` returns `UNKNOWN`, which is neither
+terminal nor active-by-name, and waiting code treats it as "keep polling until the deadline".
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """Status of a run or child run (azureml-core `RunStatus`)."""
+
+    NOT_STARTED = "NotStarted"
+    QUEUED = "Queued"
+    PREPARING = "Preparing"
+    RUNNING = "Running"
+    FINALIZING = "Finalizing"
+    CANCEL_REQUESTED = "CancelRequested"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    UNKNOWN = "Unknown"
+
+    @classmethod
+    def parse(cls, text: str) -> RunStatus:
+        """The status named `text`, or UNKNOWN."""
+        try:
+            return cls(text)
+        except ValueError:
+            return cls.UNKNOWN
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL_RUN_STATUSES
+
+
+TERMINAL_RUN_STATUSES = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELED})
+FAILED_RUN_STATUSES = frozenset({RunStatus.FAILED, RunStatus.CANCELED})
+ACTIVE_RUN_STATUSES = frozenset(
+    {
+        RunStatus.NOT_STARTED,
+        RunStatus.QUEUED,
+        RunStatus.PREPARING,
+        RunStatus.RUNNING,
+        RunStatus.FINALIZING,
+        RunStatus.CANCEL_REQUESTED,
+    }
+)
+
+
+class ServiceState(StrEnum):
+    """State of a web service (azureml-core `Webservice.state`)."""
+
+    TRANSITIONING = "Transitioning"
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+    @classmethod
+    def parse(cls, text: str) -> ServiceState:
+        """The state named `text`, or UNKNOWN."""
+        try:
+            return cls(text)
+        except ValueError:
+            return cls.UNKNOWN
+
+
+SETTLED_SERVICE_STATES = frozenset({ServiceState.HEALTHY, ServiceState.UNHEALTHY, ServiceState.FAILED})
+FAILED_SERVICE_STATES = frozenset({ServiceState.UNHEALTHY, ServiceState.FAILED})
