@@ -33,6 +33,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
+        """Whether the run has ended; an unknown status has not."""
         return self in TERMINAL_RUN_STATUSES
 
 

@@ -53,6 +53,11 @@ class AutoMLSettings(Record):
 
         :raises InvalidRequest: names the first bad value, what was expected and what to do.
         """
+        self._validate_names()
+        self._validate_limits()
+        self._validate_validation()
+
+    def _validate_names(self) -> None:
         for name in ("experiment_name", "dataset_name", "label_column_name", "compute_target"):
             if not str(getattr(self, name)).strip():
                 raise InvalidRequest(f"{name} is empty; give it a name.")
@@ -60,15 +65,28 @@ class AutoMLSettings(Record):
             raise InvalidRequest(
                 f"primary_metric is {self.primary_metric!r}; choose one of {', '.join(PRIMARY_METRICS)}."
             )
+        both = sorted(set(self.allowed_models) & set(self.blocked_models))
+        if both:
+            raise InvalidRequest(
+                f"{', '.join(both)}: both in allowed_models and in blocked_models; remove it from one."
+            )
+        if self.label_column_name in self.exclude_columns:
+            raise InvalidRequest(
+                f"exclude_columns holds the label column {self.label_column_name!r}; a label cannot be excluded."
+            )
+
+    def _validate_limits(self) -> None:
         if not 0.1 <= self.experiment_timeout_minutes <= 24 * 60:
             raise InvalidRequest(
                 f"experiment_timeout_minutes is {self.experiment_timeout_minutes:g}; "
                 "give a time between 0.1 (six seconds) and 1440 (one day)."
             )
-        for name, lowest in (("iterations", 1), ("max_concurrent_iterations", 1)):
+        for name in ("iterations", "max_concurrent_iterations"):
             value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise InvalidRequest(f"{name} is {value}; it must be at least {lowest}.")
+            if value is not None and value < 1:
+                raise InvalidRequest(f"{name} is {value}; it must be at least 1.")
+
+    def _validate_validation(self) -> None:
         if self.n_cross_validations is not None and self.validation_size is not None:
             raise InvalidRequest(
                 "n_cross_validations and validation_size are both set; they exclude each other, give one of them."
@@ -78,13 +96,6 @@ class AutoMLSettings(Record):
         if self.validation_size is not None and not 0.01 <= self.validation_size <= 0.5:
             raise InvalidRequest(
                 f"validation_size is {self.validation_size:g}; give a share of the rows between 0.01 and 0.5."
-            )
-        both = sorted(set(self.allowed_models) & set(self.blocked_models))
-        if both:
-            raise InvalidRequest(f"{', '.join(both)} is both in allowed_models and in blocked_models; remove it from one.")
-        if self.label_column_name in self.exclude_columns:
-            raise InvalidRequest(
-                f"exclude_columns holds the label column {self.label_column_name!r}; a label cannot be excluded."
             )
 
 
@@ -103,6 +114,7 @@ class AutoMLProgress(Record):
 
     @property
     def seconds_left(self) -> float:
+        """Seconds until the run's own limit, never negative."""
         return max(0.0, self.time_limit_seconds - self.elapsed_seconds)
 
 

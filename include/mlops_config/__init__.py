@@ -1,0 +1,1 @@
+"""Example configuration: what the DAGs in `dags/` are pointed at by default."""
