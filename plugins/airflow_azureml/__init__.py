@@ -1,1 +1,4 @@
-"""Airflow hook, operators, links and connection type for Azure Machine Learning. Import from the submodules; this stays empty so that provider discovery is quick."""
+"""Airflow hook, operators, links and connection type for Azure Machine Learning.
+
+Import from the submodules; this file stays empty so that provider discovery is quick.
+"""
