@@ -1,0 +1,52 @@
+"""What Airflow learns about this package through its provider entry point.
+
+Airflow calls this very early, sometimes before its configuration is ready, so nothing is imported here.
+The shape is Airflow's `provider_info.schema.json`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BACKEND = {
+    "label": "Backend",
+    "description": "Which adapter answers: 'local' is the server that plays Azure ML on one machine.",
+    "schema": {"type": ["string", "null"], "enum": ["local", None], "default": "local"},
+}
+_TOKEN_FILE = {
+    "label": "Token file",
+    "description": "Path of the file that holds the bearer token, readable by the worker. Leave empty to give a token.",
+    "schema": {"type": ["string", "null"]},
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's name, connection type with its form, and extra links."""
+    return {
+        "package-name": "airflow-azureml",
+        "name": "Azure Machine Learning",
+        "description": "A CSV to a benchmarked web service on Azure ML, or on one machine with no cloud.",
+        "versions": ["0.1.0"],
+        "integrations": [
+            {
+                "integration-name": "Azure Machine Learning",
+                "external-doc-url": "https://learn.microsoft.com/azure/machine-learning/",
+                "tags": ["azure"],
+            }
+        ],
+        "hooks": [{"integration-name": "Azure Machine Learning", "python-modules": ["airflow_azureml.hook"]}],
+        "connection-types": [
+            {
+                "hook-class-name": "airflow_azureml.hook.AzureMLHook",
+                "connection-type": "azureml",
+                "hook-name": "Azure Machine Learning",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["port", "schema", "login"],
+                    "relabeling": {"host": "Workspace URL", "password": "Token"},
+                    "placeholders": {"host": "http://127.0.0.1:8790"},
+                },
+                "conn-fields": {"backend": _BACKEND, "token_file": _TOKEN_FILE},
+            }
+        ],
+        "extra-links": ["airflow_azureml.links.AzureMLRunLink", "airflow_azureml.links.AzureMLServiceLink"],
+    }
