@@ -1,7 +1,7 @@
 """Statuses as Azure ML names them, with the sets that code branches on.
 
-A status this version does not know is never guessed at: `parse` returns `UNKNOWN`, which is neither
-terminal nor active-by-name, and waiting code treats it as "keep polling until the deadline".
+A status this version does not know is never guessed at: `parse`, and reading a record, give `UNKNOWN`, which is
+neither terminal nor active-by-name, and waiting code treats it as "keep polling until the deadline".
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ class RunStatus(StrEnum):
     UNKNOWN = "Unknown"
 
     @classmethod
+    def _missing_(cls, value: object) -> RunStatus | None:
+        return cls.UNKNOWN if isinstance(value, str) else None
+
+    @classmethod
     def parse(cls, text: str) -> RunStatus:
         """The status named `text`, or UNKNOWN."""
-        try:
-            return cls(text)
-        except ValueError:
-            return cls.UNKNOWN
+        return cls(text)
 
     @property
     def is_terminal(self) -> bool:
@@ -61,12 +62,13 @@ class ServiceState(StrEnum):
     UNKNOWN = "Unknown"
 
     @classmethod
+    def _missing_(cls, value: object) -> ServiceState | None:
+        return cls.UNKNOWN if isinstance(value, str) else None
+
+    @classmethod
     def parse(cls, text: str) -> ServiceState:
         """The state named `text`, or UNKNOWN."""
-        try:
-            return cls(text)
-        except ValueError:
-            return cls.UNKNOWN
+        return cls(text)
 
 
 SETTLED_SERVICE_STATES = frozenset({ServiceState.HEALTHY, ServiceState.UNHEALTHY, ServiceState.FAILED})

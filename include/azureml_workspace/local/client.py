@@ -1,0 +1,129 @@
+"""HTTP to the local server's control plane: time limits, bounded repeats, and errors of the seam."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, BinaryIO
+
+import requests
+
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
+from azureml_workspace.local.credential import BearerToken
+from azureml_workspace.local.envelope import error_of
+
+HOW_TO_START = "Start it with `python -m azureml_local serve` (`make run` and `make up` do)."
+
+_LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 1.0
+
+
+class ControlPlane:
+    """One server. Every call of the seam is safe to repeat, so a refused or lost connection is tried again."""
+
+    def __init__(
+        self, url: str, token: BearerToken, *, connect_timeout: float, read_timeout: float, retry_seconds: float
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._timeout = (connect_timeout, read_timeout)
+        self._retry_seconds = retry_seconds
+        self._session = requests.Session()
+        # Proxies and ~/.netrc of the environment are not for this server; netrc would even replace our token.
+        self._session.trust_env = False
+
+    def __repr__(self) -> str:
+        return f"ControlPlane({self.url!r})"
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        upload: Callable[[], AbstractContextManager[BinaryIO]] | None = None,
+    ) -> requests.Response:
+        """The answer to one request, below 400.
+
+        `body` is sent as JSON; `upload` opens the file that is streamed instead, once per attempt.
+
+        :raises WorkspaceError: the class that the server named, or ServiceUnavailable when it gave no answer.
+        """
+        response = self._send(method, path, query=query, body=body, upload=upload)
+        if response.status_code == requests.codes.unauthorized and self._token.renew():
+            response = self._send(method, path, query=query, body=body, upload=upload)
+        if response.status_code >= 300:
+            raise error_of(response, self.url)
+        return response
+
+    def json(self, method: str, path: str, **request: Any) -> Any:
+        """Like `call`, giving the decoded body."""
+        response = self.call(method, path, **request)
+        try:
+            return response.json()
+        except requests.exceptions.JSONDecodeError as error:
+            raise ServiceUnavailable(
+                f"{self.url} answered {method} {path} with something that is not JSON; "
+                "is another program listening on that port?"
+            ) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None,
+        body: Any,
+        upload: Callable[[], AbstractContextManager[BinaryIO]] | None,
+    ) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._token.get()}"}
+        with self._seam_errors(method, path):
+            for wait in self._waits():
+                try:
+                    with upload() if upload else nullcontext() as data:
+                        return self._session.request(
+                            method,
+                            self.url + path,
+                            params={key: value for key, value in (query or {}).items() if value is not None},
+                            json=body,
+                            data=data,
+                            headers=headers,
+                            timeout=self._timeout,
+                            allow_redirects=False,
+                        )
+                except _LOST:
+                    if wait is None:
+                        raise
+                    time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _waits(self) -> Iterator[float | None]:
+        """Seconds to wait after each failed attempt; None marks the last attempt."""
+        end = time.monotonic() + self._retry_seconds
+        wait = _FIRST_WAIT_SECONDS
+        while time.monotonic() + wait < end:
+            yield wait
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+        yield None
+
+    @contextmanager
+    def _seam_errors(self, method: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except _LOST as error:
+            raise ServiceUnavailable(
+                f"the local Azure ML server does not answer at {self.url} "
+                f"({type(error).__name__}, tried for {self._retry_seconds:g} s). {HOW_TO_START}"
+            ) from error
+        except requests.Timeout as error:
+            raise ServiceUnavailable(
+                f"the local Azure ML server at {self.url} gave no answer to {method} {path} "
+                f"within {self._timeout[1]:g} s."
+            ) from error
+        except requests.exceptions.InvalidJSONError as error:
+            raise InvalidRequest(f"{method} {path}: a value is not JSON ({error}).") from error
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{method} {path} at {self.url}: {type(error).__name__}.") from error
