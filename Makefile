@@ -1,0 +1,56 @@
+# `make help` lists the targets. Everything they make lives in .local/; nothing needs root or the home directory.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run down status test lint types unit bench lock clean setup setup-dev
+
+PYTHON_VENV := .local/venv/bin/python
+# Byte code is kept, whatever the caller's shell says: without it every start compiles Airflow again.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+# $(call given,option,NAME): --option="value" when NAME=value was written after `make`. The shell reads the value from
+# the environment, where make puts it, so that a separator such as ';' needs no more quoting than on the command line.
+given = $(if $(filter command,$(firstword $(origin $(2)))),--$(1)="$$$(2)")
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run DATA=path.csv LABEL=column [SEPARATOR=';'] [TIME=minutes] runs it on your own data."
+
+run: setup ## a CSV to a benchmarked web service: the whole DAG, here, with no cloud
+	@exec $(PYTHON_VENV) -m scripts.run $(strip \
+		$(call given,data,DATA) $(call given,label,LABEL) $(call given,separator,SEPARATOR) \
+		$(call given,time,TIME) $(call given,dataset,DATASET) $(call given,experiment,EXPERIMENT) \
+		$(call given,service,SERVICE) $(call given,requests,REQUESTS) $(call given,concurrency,CONCURRENCY))
+
+down: ## stop the local Azure ML, its web services and jobs
+	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m azureml_local stop; else echo "nothing was ever started here"; fi
+
+status: ## what is running
+	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m azureml_local status; else echo "nothing was ever started here"; fi
+
+test: setup-dev ## lint, types and all tests
+	@$(MAKE) --no-print-directory lint types
+	$(PYTHON_VENV) -m pytest -p tests.plugins.no_skip -n 2 --dist loadfile -q
+
+lint: setup-dev ## ruff
+	$(PYTHON_VENV) -m ruff check .
+	$(PYTHON_VENV) -m ruff format --check .
+
+types: setup-dev ## mypy --strict
+	$(PYTHON_VENV) -m mypy plugins include scripts dags
+
+bench: setup-dev ## measure side by side with peers, into benchmarks/RESULTS.md
+	$(PYTHON_VENV) -m benchmarks
+
+lock: ## make requirements.txt anew from requirements.in (needs uv)
+	scripts/lock.sh
+
+clean: down ## remove all state but the environment: datasets, runs, models, Airflow's database, logs
+	rm -rf .local/azureml .local/airflow .local/logs .local/data .local/last_run.json .local/sample_request.json
+
+setup:
+	@scripts/setup.sh
+
+setup-dev:
+	@scripts/setup.sh --dev
