@@ -1,0 +1,1 @@
+"""The web service process: one model behind `POST /score`, following the desired state in its folder."""
