@@ -7,6 +7,7 @@ scoring are used: `ServiceInput` and `ServiceOutput`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -126,7 +127,9 @@ class ServiceContract:
 
     def _problems(self, schema: Schema, value: object) -> tuple[str, ...]:
         from jsonschema import Draft4Validator, Draft202012Validator
+        from jsonschema.exceptions import UnknownType
         from referencing import Registry
+        from referencing.exceptions import Unresolvable
         from referencing.jsonschema import DRAFT4, DRAFT202012
 
         modern = self.version.startswith("3.1")
@@ -135,7 +138,10 @@ class ServiceContract:
         resource = (DRAFT202012 if modern else DRAFT4).create_resource(root)
         registry: Registry[Any] = Registry().with_resource("", resource)
         validator = (Draft202012Validator if modern else Draft4Validator)(root, registry=registry)
-        errors = sorted(validator.iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path])
+        try:
+            errors = sorted(validator.iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path])
+        except (Unresolvable, UnknownType, RecursionError, re.error) as error:
+            return (f"the contract cannot be used: {type(error).__name__} {str(error)[:200]}",)
         return tuple(f"{_place(error.absolute_path)}{error.message[:200]}" for error in errors[:MAX_PROBLEMS])
 
     def _resolve(self, schema: object) -> Schema:
