@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
@@ -13,10 +14,26 @@ from azureml_workspace.settings import WorkspaceSettings
 OnSecret = Callable[[str], None]
 Opener = Callable[[WorkspaceSettings, OnSecret], Workspace]
 
-ADAPTERS: dict[str, str] = {
-    "local": "azureml_workspace.local.workspace:open_local",
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """One way to reach a workspace.
+
+    `opener` is `module:function`, named and not imported: an SDK costs seconds that a DAG parse must not pay.
+    `insights_hint` says where a person looks at the telemetry of `{service}`.
+    """
+
+    opener: str
+    insights_hint: str
+
+
+ADAPTERS: dict[str, Adapter] = {
+    "local": Adapter(
+        opener="azureml_workspace.local.workspace:open_local",
+        insights_hint="python -m azureml_local requests {service}",
+    ),
 }
-"""Backend name to `module:opener`. Named, not imported: an SDK costs seconds that a DAG parse must not pay."""
+"""By backend name."""
 
 
 def open_workspace(settings: WorkspaceSettings, *, on_secret: OnSecret = lambda _secret: None) -> Workspace:
@@ -27,9 +44,19 @@ def open_workspace(settings: WorkspaceSettings, *, on_secret: OnSecret = lambda 
 
     :raises InvalidRequest: no such backend, or settings that cannot work.
     """
-    if settings.backend not in ADAPTERS:
-        raise InvalidRequest(f"unknown workspace backend {settings.backend!r}; choose one of {', '.join(ADAPTERS)}.")
+    adapter = _adapter(settings)
     settings.validate()
-    module, _, name = ADAPTERS[settings.backend].partition(":")
+    module, _, name = adapter.opener.partition(":")
     opener = cast("Opener", getattr(import_module(module), name))
     return opener(settings, on_secret)
+
+
+def insights_hint(settings: WorkspaceSettings, service_name: str) -> str:
+    """Where a person looks at the telemetry of a web service. :raises InvalidRequest: no such backend."""
+    return _adapter(settings).insights_hint.format(service=service_name)
+
+
+def _adapter(settings: WorkspaceSettings) -> Adapter:
+    if settings.backend not in ADAPTERS:
+        raise InvalidRequest(f"unknown workspace backend {settings.backend!r}; choose one of {', '.join(ADAPTERS)}.")
+    return ADAPTERS[settings.backend]

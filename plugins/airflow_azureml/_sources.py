@@ -1,0 +1,161 @@
+"""Get the CSV that a path or URI names onto this machine's disk."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, StorageFull
+
+if TYPE_CHECKING:
+    import requests
+
+_CHUNK_BYTES = 1 << 20
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadLimits:
+    """The most that is fetched from elsewhere: bytes, and seconds in all."""
+
+    max_bytes: int
+    seconds: float
+
+
+@contextmanager
+def local_file(uri: str, *, conn_id: str | None, limits: DownloadLimits) -> Iterator[Path]:
+    """The file on disk: a local path as it is, anything else as a temporary copy.
+
+    Schemes: none or `file`, `http`, `https`, and whatever Airflow's `ObjectStoragePath` knows (`wasbs`, `abfs`, `s3`,
+    ...) through the connection `conn_id`.
+
+    :raises InvalidRequest: the URI cannot be fetched, or is larger than the limit.
+    :raises ServiceUnavailable: its server did not answer, or not in time.
+    :raises StorageFull: no room for the copy.
+    """
+    # A Windows drive letter is not a scheme, and neither is the text before a colon in a file name.
+    scheme = urlsplit(uri).scheme.lower() if "://" in uri else ""
+    if scheme in {"", "file"}:
+        yield _local_path(uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="azureml-data-") as folder:
+        path = Path(folder) / (Path(urlsplit(uri).path).name or "data.csv")
+        try:
+            with path.open("wb") as file:
+                if scheme in {"http", "https"}:
+                    _download(uri, file, limits)
+                else:
+                    _copy_object(uri, conn_id, file, limits)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise StorageFull(f"no room in {tempfile.gettempdir()} for a copy of {_shown(uri)}.") from error
+            raise
+        yield path
+
+
+def require_column(path: Path, column: str, *, separator: str, encoding: str) -> None:
+    """Make sure that the header has the column, before anything is sent.
+
+    A header that cannot be read here is left to the workspace, which says what is wrong with the file.
+
+    :raises InvalidRequest: it has not; names similar ones.
+    """
+    try:
+        with path.open(encoding="utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding, newline="") as file:
+            reader = csv.reader(file, delimiter="\t" if separator == "\\t" else separator)
+            header = [name.strip() for name in next((row for row in reader if row), [])]
+    except (OSError, LookupError, UnicodeDecodeError, TypeError, csv.Error):
+        return
+    if len(header) > 1:
+        check_column("label_column_name", column, header, where=path.name)
+
+
+def check_column(argument: str, column: str, columns: list[str], *, where: str) -> None:
+    """:raises InvalidRequest: `column`, the value of `argument`, is not among `columns`."""
+    if column in columns:
+        return
+    close = get_close_matches(column, columns, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {', '.join(columns[:20])}"
+    more = f", ... {len(columns)} in all" if not close and len(columns) > 20 else ""
+    raise InvalidRequest(f"{argument} is {column!r}, which is not a column of {where}; {hint}{more}")
+
+
+def _local_path(uri: str) -> Path:
+    if "://" not in uri:
+        return Path(uri).expanduser()
+    parts = urlsplit(uri)
+    if parts.netloc not in {"", "localhost"}:
+        raise InvalidRequest(
+            f"{uri} names the host {parts.netloc!r}; a file URI has three slashes: file:///path/to.csv."
+        )
+    return Path(unquote(parts.path))
+
+
+def _download(uri: str, file: BinaryIO, limits: DownloadLimits) -> None:
+    import requests
+
+    end = time.monotonic() + limits.seconds
+    try:
+        with requests.get(uri, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)) as response:
+            _refuse_bad_answer(uri, response)
+            _copy(response.iter_content(_CHUNK_BYTES), uri, file, limits, end)
+    except requests.exceptions.InvalidURL as error:
+        raise InvalidRequest(f"{_shown(uri)} is not a valid address.") from error
+    except requests.RequestException as error:
+        raise ServiceUnavailable(
+            f"{_shown(uri)} could not be downloaded ({type(error).__name__}); give a local file, or try again later."
+        ) from error
+
+
+def _refuse_bad_answer(uri: str, response: requests.Response) -> None:
+    if response.status_code == 429 or response.status_code >= 500:
+        raise ServiceUnavailable(f"{_shown(uri)} answered {response.status_code} {response.reason}; try again later.")
+    if response.status_code != 200:
+        raise InvalidRequest(f"{_shown(uri)} answered {response.status_code} {response.reason}; check the address.")
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise InvalidRequest(f"{_shown(uri)} is a web page, not a CSV file; give the address of the raw file.")
+
+
+def _copy_object(uri: str, conn_id: str | None, file: BinaryIO, limits: DownloadLimits) -> None:
+    from airflow.sdk import ObjectStoragePath
+
+    end = time.monotonic() + limits.seconds
+    try:
+        with ObjectStoragePath(uri, conn_id=conn_id).open("rb") as source:  # type: ignore[no-untyped-call]
+            _copy(iter(lambda: source.read(_CHUNK_BYTES), b""), uri, file, limits, end)
+    except FileNotFoundError as error:
+        raise InvalidRequest(f"{_shown(uri)} does not exist; check the address and the connection.") from error
+    except (ValueError, ImportError) as error:
+        raise InvalidRequest(
+            f"{_shown(uri)} cannot be read: {error}. Give a local path, file, http or https, or install the Airflow "
+            "provider of that storage and name its connection in source_conn_id."
+        ) from error
+
+
+def _copy(chunks: Iterator[Any], uri: str, file: BinaryIO, limits: DownloadLimits, end: float) -> None:
+    for chunk in chunks:
+        file.write(chunk)
+        if file.tell() > limits.max_bytes:
+            raise InvalidRequest(
+                f"{_shown(uri)} is larger than {limits.max_bytes / 1e6:.0f} MB; raise max_download_mb to take it."
+            )
+        if time.monotonic() > end:
+            raise ServiceUnavailable(
+                f"{_shown(uri)} was not downloaded within {limits.seconds:.0f} s; try again later."
+            )
+
+
+def _shown(uri: str) -> str:
+    """The URI without its query and user information, where storage services carry signatures and passwords."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

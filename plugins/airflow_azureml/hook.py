@@ -1,0 +1,124 @@
+"""The hook: an Airflow connection turned into an Azure ML workspace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from azureml_workspace.connect import insights_hint, open_workspace
+from azureml_workspace.errors import InvalidRequest, WorkspaceError
+from azureml_workspace.settings import WorkspaceSettings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from azureml_workspace.protocol import Workspace
+    from azureml_workspace.records import WebService
+
+HOW_TO_CONNECT = (
+    "Make it under Admin > Connections (type Azure Machine Learning), with "
+    "`airflow connections add {conn_id} --conn-type azureml --conn-host http://127.0.0.1:8790 "
+    """--conn-extra '{{"backend": "local", "token_file": "PATH"}}'`, """
+    "or as the environment variable AIRFLOW_CONN_{variable}. `make run` and `make up` set it by themselves."
+)
+
+
+class AzureMLHook(BaseHook):
+    """Opens the workspace that a connection of type `azureml` describes.
+
+    Connection: host is the workspace URL; the password, or the file named by the extra `token_file`, holds the token;
+    the extra `backend` names the adapter (default `local`).
+
+    :param azureml_conn_id: id of the connection.
+    """
+
+    conn_name_attr = "azureml_conn_id"
+    default_conn_name = "azureml_default"
+    conn_type = "azureml"
+    hook_name = "Azure Machine Learning"
+
+    def __init__(self, azureml_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.azureml_conn_id = azureml_conn_id
+
+    @cached_property
+    def settings(self) -> WorkspaceSettings:
+        """What the connection says.
+
+        :raises AirflowNotFoundException: there is no such connection; the message says how to make it.
+        :raises InvalidRequest: it is of another type, or a value in it cannot work.
+        """
+        try:
+            connection = self.get_connection(self.azureml_conn_id)
+        except AirflowNotFoundException as error:
+            how = HOW_TO_CONNECT.format(conn_id=self.azureml_conn_id, variable=self.azureml_conn_id.upper())
+            raise AirflowNotFoundException(f"connection {self.azureml_conn_id!r} does not exist. {how}") from error
+        return _settings(connection)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace, opened when first used; credentials are masked in the logs before they are used."""
+        return open_workspace(self.settings, on_secret=mask_secret)
+
+    def get_conn(self) -> Workspace:
+        """The workspace (Airflow's common name for it)."""
+        return self.workspace
+
+    def hurried_workspace(self) -> Workspace:
+        """A workspace of its own that gives up within seconds.
+
+        For `on_kill`, which Airflow calls inside a signal handler: the connection pool that the interrupted code was
+        using may be locked there, and there is little time.
+        """
+        hurried = replace(self.settings, connect_timeout=2.0, read_timeout=5.0, retry_seconds=1.0)
+        return open_workspace(hurried, on_secret=lambda _known_already: None)
+
+    def scoring_key(self, service: WebService) -> str | None:
+        """The service's primary key, masked in the logs; None when the service asks for none."""
+        if not service.auth_enabled:
+            return None
+        keys = self.workspace.service_keys(service.name)
+        mask_secret(keys.primary)
+        mask_secret(keys.secondary)
+        return keys.primary
+
+    def insights_hint(self, service_name: str) -> str:
+        """Where a person looks at the service's telemetry."""
+        return insights_hint(self.settings, service_name)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the workspace who it is; Airflow's Test button shows the message."""
+        try:
+            return True, f"Connected: {self.workspace.ping()}"
+        except (WorkspaceError, AirflowNotFoundException) as error:
+            return False, f"{type(error).__name__}: {error}"
+
+
+def _settings(connection: Connection) -> WorkspaceSettings:
+    if connection.conn_type != AzureMLHook.conn_type:
+        raise InvalidRequest(
+            f"connection {connection.conn_id!r} is of type {connection.conn_type!r}; "
+            f"one of type {AzureMLHook.conn_type!r} (Azure Machine Learning) is needed."
+        )
+    extra: dict[str, Any] = connection.extra_dejson
+    defaults = WorkspaceSettings()
+    return WorkspaceSettings(
+        backend=extra.get("backend") or defaults.backend,
+        url=_url(connection) or defaults.url,
+        token=connection.password or None,
+        token_file=extra.get("token_file") or None,
+    )
+
+
+def _url(connection: Connection) -> str | None:
+    """The workspace URL; a connection written as a URI has it in pieces."""
+    host = connection.host
+    if not host or "://" in host:
+        return host
+    port = f":{connection.port}" if connection.port else ""
+    return f"{connection.schema or 'http'}://{host}{port}"

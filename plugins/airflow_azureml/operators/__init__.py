@@ -1,0 +1,1 @@
+"""Operators, one per file. Import each from its own module."""

@@ -1,0 +1,306 @@
+"""Run AutoML on a dataset and register the best model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_azureml import _arguments as arguments
+from airflow_azureml._provenance import airflow_tags
+from airflow_azureml._references import Reference, dataset_reference
+from airflow_azureml._sources import check_column
+from airflow_azureml._submission import submission_key
+from airflow_azureml._waiting import Patience, TaskStopped, WaitTimeout, wait_until
+from airflow_azureml.links import AzureMLRunLink
+from airflow_azureml.operators._automl_progress import ProgressLog, Snapshot
+from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
+from azureml_workspace.errors import RunFailed, WorkspaceError
+from azureml_workspace.records import AutoMLSettings, ComputeTarget
+from azureml_workspace.statuses import FAILED_RUN_STATUSES
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from azureml_workspace.records import AutoMLResult, DatasetVersion, ModelVersion, Run
+
+
+class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
+    """Submit an AutoML classification run, show its progress, and register its best model.
+
+    A retry of the task takes up the run that the first try submitted. Stopping the task cancels the run.
+    Returns an `AutoMLRunResult`.
+
+    The settings are Azure's `AutoMLConfig` parameters; see `azureml_workspace.records.AutoMLSettings` for their limits.
+
+    :param dataset: the register task's output, or the name of a dataset.
+    :param dataset_version: its version when a name was given (default the latest).
+    :param label_column_name: the column to predict.
+    :param experiment_name: the experiment that the run belongs to.
+    :param model_name: name to register the best model under (default the experiment's name).
+    :param primary_metric: AUC_weighted (default), accuracy, norm_macro_recall, average_precision_score_weighted or
+        precision_score_weighted.
+    :param experiment_timeout_minutes: limit for the whole run (default 1).
+    :param iterations: most trials (default: only time bounds them).
+    :param max_concurrent_iterations: trials at once (default 2).
+    :param allowed_models: the only models to try (default all).
+    :param blocked_models: models not to try (default none).
+    :param enable_early_stopping: stop when the score no longer gets better (default true).
+    :param n_cross_validations: folds; excludes `validation_size` (default: the engine chooses).
+    :param validation_size: share of the rows held out; excludes `n_cross_validations` (default: the engine chooses).
+    :param experiment_exit_score: stop when the primary metric reaches it (default none).
+    :param exclude_columns: columns no model may see (default none).
+    :param compute_target: the cluster to run on, made when it does not exist (default cpu-cluster).
+    :param vm_size: machine size of a cluster that is made (default STANDARD_DS12_V2).
+    :param max_nodes: nodes of a cluster that is made (default 1).
+    :param seed: seed of everything random (default 42).
+    :param model_tags: tags of the model, beside those that say where it comes from.
+    :param queue_timeout_minutes: how long the run may wait and wind up, on top of its own limit (default 30).
+    :param outage_minutes: how long the workspace may be unreachable while waiting (default 5).
+    :param poll_seconds: pause between two looks at the run (default 2).
+    """
+
+    template_fields: Sequence[str] = (
+        *AzureMLBaseOperator.template_fields,
+        "dataset",
+        "dataset_version",
+        "label_column_name",
+        "experiment_name",
+        "model_name",
+        "primary_metric",
+        "experiment_timeout_minutes",
+        "iterations",
+        "max_concurrent_iterations",
+        "allowed_models",
+        "blocked_models",
+        "enable_early_stopping",
+        "n_cross_validations",
+        "validation_size",
+        "experiment_exit_score",
+        "exclude_columns",
+        "compute_target",
+        "vm_size",
+        "max_nodes",
+        "seed",
+        "model_tags",
+        "queue_timeout_minutes",
+        "outage_minutes",
+        "poll_seconds",
+    )
+    operator_extra_links = (AzureMLRunLink(),)
+
+    def __init__(
+        self,
+        *,
+        dataset: Any,
+        label_column_name: str,
+        experiment_name: str,
+        dataset_version: int | str | None = None,
+        model_name: str | None = None,
+        primary_metric: str = "AUC_weighted",
+        experiment_timeout_minutes: float | str = 1.0,
+        iterations: int | str | None = None,
+        max_concurrent_iterations: int | str = 2,
+        allowed_models: Sequence[str] | str = (),
+        blocked_models: Sequence[str] | str = (),
+        enable_early_stopping: bool | str = True,
+        n_cross_validations: int | str | None = None,
+        validation_size: float | str | None = None,
+        experiment_exit_score: float | str | None = None,
+        exclude_columns: Sequence[str] | str = (),
+        compute_target: str = "cpu-cluster",
+        vm_size: str = "STANDARD_DS12_V2",
+        max_nodes: int | str = 1,
+        seed: int | str = 42,
+        model_tags: Mapping[str, str] | None = None,
+        queue_timeout_minutes: float | str = 30,
+        outage_minutes: float | str = 5,
+        poll_seconds: float | str = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.dataset_version = dataset_version
+        self.label_column_name = label_column_name
+        self.experiment_name = experiment_name
+        self.model_name = model_name
+        self.primary_metric = primary_metric
+        self.experiment_timeout_minutes = experiment_timeout_minutes
+        self.iterations = iterations
+        self.max_concurrent_iterations = max_concurrent_iterations
+        self.allowed_models = allowed_models
+        self.blocked_models = blocked_models
+        self.enable_early_stopping = enable_early_stopping
+        self.n_cross_validations = n_cross_validations
+        self.validation_size = validation_size
+        self.experiment_exit_score = experiment_exit_score
+        self.exclude_columns = exclude_columns
+        self.compute_target = compute_target
+        self.vm_size = vm_size
+        self.max_nodes = max_nodes
+        self.seed = seed
+        self.model_tags = model_tags
+        self.queue_timeout_minutes = queue_timeout_minutes
+        self.outage_minutes = outage_minutes
+        self.poll_seconds = poll_seconds
+        self._run_id: str | None = None
+
+    def perform(self, context: Context) -> AutoMLRunResult:
+        """Check, submit, wait, register."""
+        reference = dataset_reference(self.dataset, self.dataset_version)
+        settings = self._settings(reference)
+        settings.validate()
+        patience = self._patience(settings)
+        model_name = arguments.optional(arguments.text, "model_name", self.model_name) or settings.experiment_name
+        tags = arguments.tags("model_tags", self.model_tags)
+        compute = self._compute()
+        workspace = self.hook.workspace
+
+        dataset = workspace.get_dataset(reference.name, reference.version)
+        self._check_columns(settings, dataset)
+        settings = replace(settings, dataset_version=dataset.version)
+        workspace.ensure_compute(compute)
+        run = workspace.submit_automl(settings, submission_key=submission_key(context, settings))
+        self._run_id = run.run_id
+        AzureMLRunLink().push(self, context, run.portal_url)
+        self.log.info("Run %s is %s: %s", run.run_id, run.status, run.portal_url)
+
+        run = self._wait(settings, patience)
+        result = workspace.automl_result(run.run_id)
+        model = workspace.register_model(
+            model_name, run.run_id, tags=_model_tags(dataset, settings, result) | airflow_tags(context) | tags
+        )
+        self.log.info(
+            "%s is the best of %d trials: %s %.5f (%s). Registered as model %s version %d.",
+            result.best_algorithm,
+            result.child_runs,
+            result.primary_metric,
+            result.metrics.get(result.primary_metric, float("nan")),
+            result.validation,
+            model.name,
+            model.version,
+        )
+        return _summary(run, settings, dataset, result, model)
+
+    def on_kill(self) -> None:
+        """Cancel the run. Before it was submitted there is nothing to cancel; `perform` sees that it has to stop."""
+        super().on_kill()
+        if self._run_id is not None:
+            self._cancel(self._run_id)
+
+    def _settings(self, dataset: Reference) -> AutoMLSettings:
+        """The settings as far as the arguments tell; version 0 is the latest, which only the workspace knows."""
+        optional = arguments.optional
+        return AutoMLSettings(
+            experiment_name=arguments.text("experiment_name", self.experiment_name),
+            dataset_name=dataset.name,
+            dataset_version=dataset.version or 0,
+            label_column_name=arguments.text("label_column_name", self.label_column_name),
+            primary_metric=arguments.text("primary_metric", self.primary_metric),
+            experiment_timeout_minutes=arguments.number("experiment_timeout_minutes", self.experiment_timeout_minutes),
+            iterations=optional(arguments.integer, "iterations", self.iterations),
+            max_concurrent_iterations=arguments.integer("max_concurrent_iterations", self.max_concurrent_iterations),
+            allowed_models=arguments.names("allowed_models", self.allowed_models),
+            blocked_models=arguments.names("blocked_models", self.blocked_models),
+            enable_early_stopping=arguments.flag("enable_early_stopping", self.enable_early_stopping),
+            n_cross_validations=optional(arguments.integer, "n_cross_validations", self.n_cross_validations),
+            validation_size=optional(arguments.number, "validation_size", self.validation_size),
+            experiment_exit_score=optional(arguments.number, "experiment_exit_score", self.experiment_exit_score),
+            exclude_columns=arguments.names("exclude_columns", self.exclude_columns),
+            compute_target=arguments.text("compute_target", self.compute_target),
+            seed=arguments.integer("seed", self.seed),
+        )
+
+    def _compute(self) -> ComputeTarget:
+        return ComputeTarget(
+            name=arguments.text("compute_target", self.compute_target),
+            vm_size=arguments.text("vm_size", self.vm_size),
+            max_nodes=arguments.integer("max_nodes", self.max_nodes),
+        )
+
+    def _patience(self, settings: AutoMLSettings) -> Patience:
+        queue_minutes = arguments.number("queue_timeout_minutes", self.queue_timeout_minutes)
+        patience = Patience(
+            poll=arguments.number("poll_seconds", self.poll_seconds),
+            deadline=(settings.experiment_timeout_minutes + queue_minutes) * 60,
+            outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
+        )
+        patience.validate()
+        return patience
+
+    def _check_columns(self, settings: AutoMLSettings, dataset: DatasetVersion) -> None:
+        columns = [column.name for column in dataset.columns]
+        where = f"dataset {dataset.name} version {dataset.version}"
+        check_column("label_column_name", settings.label_column_name, columns, where=where)
+        for column in settings.exclude_columns:
+            check_column("exclude_columns", column, columns, where=where)
+
+    def _wait(self, settings: AutoMLSettings, patience: Patience) -> Run:
+        """The completed run. :raises RunFailed: it failed or was cancelled; says why and where to look."""
+        run_id = str(self._run_id)
+        workspace = self.hook.workspace
+        try:
+            seen = wait_until(
+                lambda: Snapshot.read(workspace, run_id),
+                lambda snapshot: snapshot.run.status.is_terminal,
+                what=f"run {run_id}",
+                patience=patience,
+                log=self.log,
+                report=ProgressLog(self.log, settings.primary_metric),
+                stopped=self.was_killed,
+            )
+        except (TaskStopped, WaitTimeout):
+            self._cancel(run_id)
+            raise
+        if seen.run.status in FAILED_RUN_STATUSES:
+            raise RunFailed(
+                f"run {run_id} is {seen.run.status}: {seen.run.error or 'no reason was given'} "
+                f"Its log is the run's file logs/job.log, at {seen.run.portal_url}"
+            )
+        return seen.run
+
+    def _cancel(self, run_id: str) -> None:
+        try:
+            status = self.hook.hurried_workspace().cancel_run(run_id).status
+            self.log.info("Asked to cancel run %s; it is %s.", run_id, status)
+        except WorkspaceError as error:
+            self.log.warning("Run %s could not be cancelled and may go on: %s", run_id, error)
+
+
+def _model_tags(dataset: DatasetVersion, settings: AutoMLSettings, result: AutoMLResult) -> dict[str, str]:
+    return {
+        "run_id": result.run_id,
+        "best_child_run_id": result.best_child_run_id,
+        "algorithm": result.best_algorithm,
+        "dataset": dataset.name,
+        "dataset_version": str(dataset.version),
+        "dataset_fingerprint": dataset.fingerprint,
+        "label": settings.label_column_name,
+        "primary_metric": result.primary_metric,
+        result.primary_metric: f"{result.metrics.get(result.primary_metric, float('nan')):.6g}",
+        "validation": result.validation,
+    }
+
+
+def _summary(
+    run: Run, settings: AutoMLSettings, dataset: DatasetVersion, result: AutoMLResult, model: ModelVersion
+) -> AutoMLRunResult:
+    return AutoMLRunResult(
+        run_id=run.run_id,
+        best_child_run_id=result.best_child_run_id,
+        best_algorithm=result.best_algorithm,
+        primary_metric=result.primary_metric,
+        metrics=result.metrics,
+        validation=result.validation,
+        child_runs=result.child_runs,
+        label=settings.label_column_name,
+        classes=short_classes(result.classes),
+        rows_used=result.rows_used,
+        rows_dropped=result.rows_dropped,
+        dataset=VersionResult(name=dataset.name, version=dataset.version),
+        model=VersionResult(name=model.name, version=model.version),
+        findings=short_findings(result.findings),
+        findings_count=len(result.findings),
+        portal_url=run.portal_url,
+    )

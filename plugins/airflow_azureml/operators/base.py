@@ -1,0 +1,58 @@
+"""What all Azure ML operators share: the connection, the retry policy, and how they are stopped."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_azureml._retry_policy import fail_fast
+from airflow_azureml.hook import AzureMLHook
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from azureml_workspace.records import Record
+
+
+class AzureMLBaseOperator(BaseOperator):
+    """Runs `perform` and returns its record as a small JSON object.
+
+    An error that a retry cannot mend fails the task at once, whatever `retries` says.
+
+    :param azureml_conn_id: connection of type `azureml`.
+    """
+
+    template_fields: Sequence[str] = ("azureml_conn_id",)
+    ui_color = "#e6f2fb"
+
+    def __init__(self, *, azureml_conn_id: str = AzureMLHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.azureml_conn_id = azureml_conn_id
+        self.pushed_links: dict[str, str] = {}
+        self._killed = False
+
+    @cached_property
+    def hook(self) -> AzureMLHook:
+        """Made when first used, so that parsing a DAG looks up no connection."""
+        return AzureMLHook(self.azureml_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Do the work."""
+        with fail_fast():
+            return self.perform(context).to_dict()
+
+    @abstractmethod
+    def perform(self, context: Context) -> Record:
+        """The operator's work; the record becomes its XCom."""
+
+    def on_kill(self) -> None:
+        """Remember that the task was told to stop. Airflow then lets the interrupted code go on, so it has to look."""
+        self._killed = True
+
+    def was_killed(self) -> bool:
+        """Whether the task was told to stop."""
+        return self._killed

@@ -1,0 +1,181 @@
+"""Deploy a model version as a web service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_azureml import _arguments as arguments
+from airflow_azureml._references import model_reference
+from airflow_azureml._waiting import Patience, wait_until
+from airflow_azureml.links import AzureMLServiceLink
+from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.results import ServiceResult
+from azureml_workspace.errors import InvalidRequest, WorkspaceError
+from azureml_workspace.records import DeploySettings, ResponseFormat, WebService, validate_service_name
+from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_STATES
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_LOG_LINES = 20
+_LOG_CHARACTERS = 3000
+
+
+class AzureMLDeployModelOperator(AzureMLBaseOperator):
+    """Deploy a model version, or update the service in place, and wait until it answers. Safe to repeat.
+
+    Returns a `ServiceResult`.
+
+    :param model: the AutoML task's output, or the name of a model.
+    :param model_version: its version when a name was given (default the latest).
+    :param service_name: 3 to 32 lowercase letters, digits and dashes, starting with a letter.
+    :param cpu_cores: cores of the service (default 1).
+    :param memory_gb: memory of the service (default 1).
+    :param auth_enabled: whether a key is asked for (default true).
+    :param response_format: `string` (default), what Azure's AutoML scoring script answers: JSON within a JSON string;
+        or `object`, the plain object.
+    :param app_insights_enabled: request telemetry (default: leave it as it is, off for a new service).
+    :param tags: tags of the service.
+    :param timeout_minutes: how long to wait for it (default 20).
+    :param outage_minutes: how long the workspace may be unreachable while waiting (default 2).
+    :param poll_seconds: pause between two looks at the service (default 1).
+    """
+
+    template_fields: Sequence[str] = (
+        *AzureMLBaseOperator.template_fields,
+        "model",
+        "model_version",
+        "service_name",
+        "cpu_cores",
+        "memory_gb",
+        "auth_enabled",
+        "response_format",
+        "app_insights_enabled",
+        "tags",
+        "timeout_minutes",
+        "outage_minutes",
+        "poll_seconds",
+    )
+    operator_extra_links = (AzureMLServiceLink(),)
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        service_name: str,
+        model_version: int | str | None = None,
+        cpu_cores: float | str = 1.0,
+        memory_gb: float | str = 1.0,
+        auth_enabled: bool | str = True,
+        response_format: str = "string",
+        app_insights_enabled: bool | str | None = None,
+        tags: Mapping[str, str] | None = None,
+        timeout_minutes: float | str = 20,
+        outage_minutes: float | str = 2,
+        poll_seconds: float | str = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.model_version = model_version
+        self.service_name = service_name
+        self.cpu_cores = cpu_cores
+        self.memory_gb = memory_gb
+        self.auth_enabled = auth_enabled
+        self.response_format = response_format
+        self.app_insights_enabled = app_insights_enabled
+        self.tags = tags
+        self.timeout_minutes = timeout_minutes
+        self.outage_minutes = outage_minutes
+        self.poll_seconds = poll_seconds
+
+    def perform(self, context: Context) -> ServiceResult:
+        """Check, deploy, wait."""
+        settings, patience = self._settings(), self._patience()
+        workspace = self.hook.workspace
+        if settings.model_version == 0:
+            settings = replace(settings, model_version=workspace.get_model(settings.model_name).version)
+        service = workspace.deploy(settings)
+        AzureMLServiceLink().push(self, context, service.swagger_uri)
+        self.log.info(
+            "Deploying model %s version %d as %s (%s).",
+            settings.model_name,
+            settings.model_version,
+            service.name,
+            service.state,
+        )
+        service = wait_until(
+            lambda: workspace.get_service(service.name),
+            lambda seen: seen.state in SETTLED_SERVICE_STATES,
+            what=f"web service {service.name}",
+            patience=patience,
+            log=self.log,
+            stopped=self.was_killed,
+        )
+        self._require_deployed(service, settings)
+        self.log.info("%s is %s at %s", service.name, service.state, service.scoring_uri)
+        return ServiceResult(
+            name=service.name,
+            scoring_uri=service.scoring_uri,
+            swagger_uri=service.swagger_uri,
+            state=service.state.value,
+            model_name=service.model_name,
+            model_version=service.model_version,
+            auth_enabled=service.auth_enabled,
+            app_insights_enabled=service.app_insights_enabled,
+        )
+
+    def _settings(self) -> DeploySettings:
+        """Everything that can be checked before the workspace is asked; model version 0 stands for the latest."""
+        model = model_reference(self.model, self.model_version)
+        service_name = arguments.text("service_name", self.service_name)
+        validate_service_name(service_name)
+        response_format = arguments.text("response_format", self.response_format)
+        if response_format not in get_args(ResponseFormat):
+            raise InvalidRequest(
+                f"response_format is {response_format!r}; choose one of {', '.join(get_args(ResponseFormat))}."
+            )
+        settings = DeploySettings(
+            service_name=service_name,
+            model_name=model.name,
+            model_version=model.version or 0,
+            cpu_cores=arguments.number("cpu_cores", self.cpu_cores),
+            memory_gb=arguments.number("memory_gb", self.memory_gb),
+            auth_enabled=arguments.flag("auth_enabled", self.auth_enabled),
+            response_format=cast("ResponseFormat", response_format),
+            app_insights_enabled=arguments.optional(arguments.flag, "app_insights_enabled", self.app_insights_enabled),
+            tags=arguments.tags("tags", self.tags),
+        )
+        settings.validate()
+        return settings
+
+    def _patience(self) -> Patience:
+        patience = Patience(
+            poll=arguments.number("poll_seconds", self.poll_seconds),
+            deadline=arguments.number("timeout_minutes", self.timeout_minutes) * 60,
+            outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
+        )
+        patience.validate()
+        return patience
+
+    def _require_deployed(self, service: WebService, settings: DeploySettings) -> None:
+        """A refused update leaves a healthy service with the old model, which is no success either."""
+        refused = service.model_version != settings.model_version or service.model_name != settings.model_name
+        if service.state not in FAILED_SERVICE_STATES and not refused:
+            return
+        goes_on = f"; it goes on with model {service.model_name} version {service.model_version}" if refused else ""
+        raise AirflowFailException(
+            f"web service {service.name} is {service.state}{goes_on}: {service.error or 'no reason was given.'}"
+            f"{self._last_log_lines(service.name)}"
+        )
+
+    def _last_log_lines(self, service_name: str) -> str:
+        try:
+            text = self.hook.workspace.service_logs(service_name, tail=_LOG_LINES)
+        except WorkspaceError as error:
+            return f"\nIts log could not be read: {error}"
+        return f"\nLast lines of its log:\n{text[-_LOG_CHARACTERS:]}" if text.strip() else "\nIts log is empty."

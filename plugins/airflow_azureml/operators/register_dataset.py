@@ -1,0 +1,110 @@
+"""Register a CSV as a dataset version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_azureml import _arguments as arguments
+from airflow_azureml._sources import DownloadLimits, check_column, local_file, require_column
+from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.results import DatasetResult, short_schema
+from azureml_workspace.records import DatasetSource
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
+    """Register a file of delimited text under a name. The same content again is the same version.
+
+    Returns a `DatasetResult`.
+
+    :param data: path or URI: a local path, `file://`, `http(s)://`, or any scheme of Airflow's `ObjectStoragePath`.
+    :param name: name of the dataset.
+    :param tags: tags of the version (default none).
+    :param separator: one character (default a comma).
+    :param encoding: a Python codec name (default utf-8).
+    :param label_column_name: when given, the task fails before registering if the data has no such column.
+    :param source_conn_id: connection for an object storage URI (default: the storage's own default).
+    :param max_download_mb: largest file fetched from elsewhere (default 1024).
+    :param download_timeout: seconds for fetching it (default 300).
+    """
+
+    template_fields: Sequence[str] = (
+        *AzureMLBaseOperator.template_fields,
+        "data",
+        "name",
+        "tags",
+        "separator",
+        "encoding",
+        "label_column_name",
+        "source_conn_id",
+        "max_download_mb",
+        "download_timeout",
+    )
+
+    def __init__(
+        self,
+        *,
+        data: str,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        separator: str = ",",
+        encoding: str = "utf-8",
+        label_column_name: str | None = None,
+        source_conn_id: str | None = None,
+        max_download_mb: float | str = 1024,
+        download_timeout: float | str = 300,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data = data
+        self.name = name
+        self.tags = tags
+        self.separator = separator
+        self.encoding = encoding
+        self.label_column_name = label_column_name
+        self.source_conn_id = source_conn_id
+        self.max_download_mb = max_download_mb
+        self.download_timeout = download_timeout
+
+    def perform(self, context: Context) -> DatasetResult:  # noqa: ARG002
+        """Fetch, check the label, register."""
+        data = arguments.text("data", self.data)
+        name = arguments.text("name", self.name)
+        tags = arguments.tags("tags", self.tags)
+        label = arguments.optional(arguments.text, "label_column_name", self.label_column_name)
+        limits = DownloadLimits(
+            max_bytes=int(arguments.number("max_download_mb", self.max_download_mb) * 1e6),
+            seconds=arguments.number("download_timeout", self.download_timeout),
+        )
+        conn_id = arguments.optional(arguments.text, "source_conn_id", self.source_conn_id)
+        workspace = self.hook.workspace
+        with local_file(data, conn_id=conn_id, limits=limits) as path:
+            if label:
+                require_column(path, label, separator=self.separator, encoding=self.encoding)
+            source = DatasetSource(path=str(path), separator=self.separator, encoding=self.encoding)
+            dataset = workspace.register_dataset(name, source, tags=tags)
+        if label:
+            columns = [column.name for column in dataset.columns]
+            check_column("label_column_name", label, columns, where=f"dataset {name} version {dataset.version}")
+        self.log.info(
+            "%s dataset %s version %d: %d rows, %d columns, %s.",
+            "Registered" if dataset.created else "Found",
+            dataset.name,
+            dataset.version,
+            dataset.rows,
+            len(dataset.columns),
+            dataset.fingerprint,
+        )
+        return DatasetResult(
+            name=dataset.name,
+            version=dataset.version,
+            fingerprint=dataset.fingerprint,
+            rows=dataset.rows,
+            columns=len(dataset.columns),
+            schema=short_schema(dataset.columns),
+            profile_uri=dataset.profile_uri,
+            created=dataset.created,
+        )
