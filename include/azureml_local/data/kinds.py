@@ -47,9 +47,9 @@ _NO_STRING, _NO_NUMBER, _NO_BOOLEAN = (pa.nulls(1, kind)[0] for kind in (pa.stri
 _PROBE_ROWS = 64
 _IDENTIFIER = r"^\s*[+-]?(0[0-9]+|0[xX][0-9a-fA-F]+|[0-9]{19,})\s*$"
 _DAY_MICROSECONDS = 86_400_000_000
-# Years 1 to 9999 are what Python's datetime holds; a day less on each side leaves room for any zone offset.
-_FIRST_MOMENT = -719_162 * _DAY_MICROSECONDS + _DAY_MICROSECONDS
-_LAST_MOMENT = 2_932_896 * _DAY_MICROSECONDS - _DAY_MICROSECONDS
+# Microseconds since 1970 of what Python's datetime holds: years 1 to 9999.
+_FIRST_MOMENT = -719_162 * _DAY_MICROSECONDS
+_LAST_MOMENT = 2_932_897 * _DAY_MICROSECONDS - 1
 
 
 class Reading(Enum):

@@ -7,7 +7,6 @@ blocks read and by one typed column, not by the size of the file.
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +24,13 @@ from azureml_local.data.profile import DataProfile
 from azureml_local.data.profiling import profile_parquet
 from azureml_local.data.records import LARGEST_BLOCK, SMALLEST_BLOCK, RecordTooLong, read_batches, too_long
 from azureml_local.data.text import TextFile, check_text
-from azureml_workspace.errors import StorageFull
+from azureml_local.files import no_room_as_storage_full, temporary_sibling
 from azureml_workspace.records import ColumnSchema
 
 DATA_FILE = "data.parquet"
 PROFILE_FILE = "profile.json"
 
 _ROW_GROUP_BYTES = 64 << 20
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +55,8 @@ def ingest(source_path: Path, target_dir: Path, *, separator: str = ",", encodin
     header = read_header(text, separator)
     source = _Source(text=text, header=header, separator=separator)
     readings, block_bytes = _decide_readings(source)
-    data_path, profile_path = target_dir / f".tmp-{DATA_FILE}", target_dir / f".tmp-{PROFILE_FILE}"
-    with _removed_on_error(data_path, profile_path):
+    data_path, profile_path = temporary_sibling(target_dir / DATA_FILE), temporary_sibling(target_dir / PROFILE_FILE)
+    with no_room_as_storage_full(f"the typed data of {source_path.name}"), _removed_on_error(data_path, profile_path):
         written = _write_parquet(source, readings, block_bytes, data_path)
         columns = tuple(
             ColumnSchema(name=name, kind=reading.kind, nullable=written.nulls[name] > 0)
@@ -66,7 +64,7 @@ def ingest(source_path: Path, target_dir: Path, *, separator: str = ",", encodin
         )
         profile = profile_parquet(data_path, columns, written.infinities, text.size)
         with _create(profile_path) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(profile.to_dict()), indent=1))
+            file.write(msgspec.json.format(msgspec.json.encode(profile), indent=2))
         data_path.rename(target_dir / DATA_FILE)
         profile_path.rename(target_dir / PROFILE_FILE)
     # A server that ingests now and then should not keep the peak of it forever.
@@ -135,12 +133,7 @@ def _create(path: Path) -> IO[bytes]:
 def _removed_on_error(*paths: Path) -> Iterator[None]:
     try:
         yield
-    except BaseException as error:
+    except BaseException:
         for path in paths:
             path.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise StorageFull(
-                f"There is no room in {paths[0].parent} for the typed data; nothing was kept. "
-                "Free space, then register again."
-            ) from error
         raise
