@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 import requests
+import urllib3
 
 from azureml_endpoint.errors import EndpointError, EndpointUnavailable, UnexpectedReply, error_for_status
 from azureml_endpoint.wire import decode_error
@@ -95,25 +96,28 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = self._read(response.iter_content(65536), started, uri)
+                content = self._read(response.raw, started, uri)
                 return Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=content,
                     latency_ms=(time.perf_counter() - started) * 1000,
                 )
-        except requests.Timeout as error:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise self._too_slow(uri) from error
-        except requests.RequestException as error:
-            raise EndpointUnavailable(f"No answer from {uri}: {_cause(error)}. Is the service running?") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise EndpointUnavailable(
+                f"No complete answer from {uri}: {_cause(error)}. Is the service running?"
+            ) from error
 
-    def _read(self, chunks: Iterator[bytes], started: float, uri: str) -> bytes:
+    def _read(self, stream: urllib3.HTTPResponse, started: float, uri: str) -> bytes:
         content = bytearray()
-        for chunk in chunks:
+        # `read1` returns what has arrived: a server that sends a byte now and then never reaches the library's own
+        # limit, which is per read.
+        while chunk := stream.read1(65536, decode_content=True):
             content += chunk
             if len(content) > MAX_REPLY_BYTES:
                 raise UnexpectedReply(f"{uri} answered more than {MAX_REPLY_BYTES} bytes.")
-            # The library's own limit is per read, so a server that sends a byte now and then would never reach it.
             if time.perf_counter() - started > self._timeout:
                 raise self._too_slow(uri)
         return bytes(content)
