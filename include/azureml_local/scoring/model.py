@@ -35,11 +35,13 @@ class Scored:
 class LoadedModel:
     """A model that has answered its own sample rows as its Python twin does. Safe to share between threads."""
 
-    def __init__(self, model_dir: Path, version: int) -> None:
-        """Load the package in `model_dir` and warm it up.
+    def __init__(self, model_dir: Path, name: str, version: int) -> None:
+        """Load the package in `model_dir`, registered as `version` of `name`, and warm it up.
 
         :raises InvalidRequest: the package cannot be served; says which file is wrong, and how.
         """
+        self.model_dir = model_dir
+        self.name = name
         self.version = version
         self.signature = _read(model_dir, "signature.json", ModelSignature)
         self.decoder = RequestDecoder.of(self.signature)
@@ -50,7 +52,7 @@ class LoadedModel:
         self._encoder = RowEncoder(spec, [column.name for column in self.signature.inputs])
         self._session = _open_session(model_dir / "model.onnx")
         self._check_graph(len(spec.features))
-        self._check_samples()
+        self.sample_result = self._check_samples()
 
     def score(self, rows: Sequence[msgspec.Raw], method: Method) -> Scored:
         """Answer the rows of a request. :raises InvalidRequest: a row is refused; names row and column."""
@@ -76,9 +78,10 @@ class LoadedModel:
         if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != width):
             raise InvalidRequest(f"model.onnx takes features of shape {shape}; encoder.json makes {width} columns.")
 
-    def _check_samples(self) -> None:
-        """Warm up, and hold the graph to the labels that the Python model gave at training.
+    def _check_samples(self) -> list[Label]:
+        """The answer for the sample rows of the signature, held to the labels the Python model gave at training.
 
+        Warms the graph up as well.
         A package whose files do not belong together would otherwise answer, wrongly, without a word.
         """
         signature = self.signature
@@ -104,6 +107,7 @@ class LoadedModel:
                     f"model.onnx answers {here!r} for sample row {number} and the Python model {there!r}; "
                     "the files of this package do not belong together. Register the model again."
                 )
+        return [self._labels[position] for position in positions.tolist()][: len(raws)]
 
     def _try_graph(self, matrix: Matrix) -> tuple[Any, Any]:
         try:

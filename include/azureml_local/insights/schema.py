@@ -1,0 +1,54 @@
+"""`insights.db`: one row per scoring request (docs/architecture.md, "Web services")."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS requests(
+    at REAL NOT NULL, duration_ms REAL NOT NULL, status INTEGER NOT NULL, rows INTEGER NOT NULL,
+    model_version INTEGER NOT NULL, unseen_categories INTEGER NOT NULL, operation_id TEXT NOT NULL, error TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS requests_at ON requests(at);
+"""
+
+
+class RequestRecord(NamedTuple):
+    """One scoring request, in the order of the table's columns.
+
+    `at` is its start in Unix seconds, `duration_ms` lasts from its headers to its answer, `rows` counts rows scored,
+    `operation_id` is the trace id of a `traceparent` header or else the request id, `error` is empty for a 200.
+    """
+
+    at: float
+    duration_ms: float
+    status: int
+    rows: int
+    model_version: int
+    unseen_categories: int
+    operation_id: str
+    error: str
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """The database of one service, made when missing. In WAL mode a kill -9 leaves it valid and readers never wait.
+
+    :raises sqlite3.Error: the disk is full, the file is no database, ...
+    """
+    connection = sqlite3.connect(path, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit={16 * 1024 * 1024}")
+        connection.executescript(_CREATE)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """The database read-only. :raises sqlite3.Error: it is missing or no database."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)

@@ -1,0 +1,62 @@
+"""What a service serves at this moment. Requests read it once each, so a change falls between two requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from azureml_local.insights.writer import RequestLog
+from azureml_local.scoring.config import INSIGHTS_FILE, ServiceConfig
+from azureml_local.scoring.keys import KeyRing
+from azureml_local.scoring.model import LoadedModel
+from azureml_local.scoring.swagger import build_swagger
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Serving:
+    """The mutable heart of the process; only the event loop's thread changes it.
+
+    `config` is the desired state as applied, except that `model` may be an older one when a new one was refused.
+    """
+
+    service_dir: Path
+    config: ServiceConfig
+    model: LoadedModel
+    keys: KeyRing
+    insights: RequestLog | None = None
+    swagger: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.describe()
+
+    def describe(self) -> None:
+        """Make `swagger` anew from the configuration and the model."""
+        self.swagger = msgspec.json.encode(
+            build_swagger(
+                service_name=self.config.name,
+                model_name=self.model.name,
+                model_version=self.model.version,
+                signature=self.model.signature,
+                sample_result=self.model.sample_result,
+                response_format=self.config.response_format,
+                auth_enabled=self.config.auth_enabled,
+            )
+        )
+
+    async def switch_insights(self, on: bool) -> None:
+        """Turn request telemetry on or off; off waits until what was recorded is on disk."""
+        if on == (self.insights is not None):
+            return
+        if on:
+            self.insights = RequestLog(self.service_dir / INSIGHTS_FILE)
+        else:
+            closing, self.insights = self.insights, None
+            if closing is not None:
+                await asyncio.to_thread(closing.close)
+        log.info("Application Insights %s", "on" if on else "off")
