@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,7 +228,7 @@ class Installer:
     def _install_packages(self, *, dev: bool) -> None:
         names = ["requirements.txt"] + (["requirements-dev.txt"] if dev else [])
         uv = self._find_uv()
-        self._reporter.say(f"installing {' and '.join(names)} (the first time downloads about 400 MB)")
+        self._reporter.say(f"installing {' and '.join(names)} (the first time downloads about 350 MB)")
         command = [uv, "pip", "install", "--python", str(self._layout.python)]
         for name in names:
             command += ["-r", str(self._layout.root / name)]
@@ -236,13 +236,24 @@ class Installer:
 
     def _run(self, command: list[str]) -> None:
         # From this project's folder: uv reads the settings of whatever project it is called in.
-        done = subprocess.run(command, env=self._env, cwd=self._layout.root, check=False, stdout=sys.stderr)
-        if done.returncode != 0:
+        tool = subprocess.Popen(
+            command, env=self._env, cwd=self._layout.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        with tool:
+            said = list(self._relay(tool.stdout or ()))
+        if tool.returncode != 0:
             raise SetupError(
-                f"this step failed (exit code {done.returncode}): {shlex.join(command)}\n"
+                f"{''.join(said[-40:])}\nthis step failed (exit code {tool.returncode}): {shlex.join(command)}\n"
                 "If it could not reach the package registry, check the connection or name one with PIP_INDEX_URL or "
                 "UV_DEFAULT_INDEX; then run the same make command again: it takes up what is there."
             )
+
+    def _relay(self, lines: Iterable[str]) -> Iterator[str]:
+        # uv names each of 270 packages twice; a person wants to see that it moves and how far it is.
+        for line in lines:
+            if line.startswith(("Downloading ", "Prepared ", "Installed ")):
+                self._reporter.say(f"  {line.strip()}")
+            yield line
 
 
 def set_up(layout: Layout, *, dev: bool) -> None:

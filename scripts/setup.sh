@@ -26,7 +26,7 @@ uv_python() {
 find_python() {
   local candidate pyenv="${PYENV_ROOT:-${HOME:-/nonexistent}/.pyenv}"
   if [ -n "${PYTHON:-}" ]; then
-    is_311 "$PYTHON" && echo "$PYTHON"
+    if is_311 "$PYTHON"; then echo "$PYTHON"; fi
     return
   fi
   # The venv's own first: it is the quickest to find, and bootstrap.py judges whether the venv is sound.

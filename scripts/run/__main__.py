@@ -1,0 +1,132 @@
+"""`python -m scripts.run`, which is what `make run` calls."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from azureml_workspace.errors import Conflict, InvalidRequest, WorkspaceError
+from azureml_workspace.settings import WorkspaceSettings
+from scripts.run.airflow_process import AirflowProcess, RunFiles
+from scripts.run.data import obtain_data
+from scripts.run.display import make_display
+from scripts.run.events import RunEnded
+from scripts.run.follow import follow
+from scripts.run.layout import Layout
+from scripts.run.local_server import start_local_server
+from scripts.run.options import RunOptions
+from scripts.run.progress import DAG_ID, RunProgress
+from scripts.run.report import curl_line, print_findings, result_table
+from scripts.run.result import last_run, write_json
+from scripts.run.sample_request import write_sample_request
+
+EXIT_CANCELED = 130
+
+
+@contextmanager
+def only_run(layout: Layout) -> Iterator[None]:
+    """One `make run` per checkout at a time: two would take each other's DAG run for an abandoned one.
+
+    :raises Conflict: another one is at work.
+    """
+    layout.local.mkdir(parents=True, exist_ok=True)
+    with (layout.local / "run.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict("another `make run` of this checkout is at work; wait for it, or stop it there.") from error
+        yield
+
+
+class MakeRun:
+    """One run, from its options to its report."""
+
+    def __init__(self, layout: Layout, options: RunOptions, console: Console) -> None:
+        self._layout = layout
+        self._options = options
+        self._console = console
+        self._started = time.monotonic()
+
+    def execute(self) -> int:
+        """The exit code: 0 when the DAG run succeeded."""
+        files = RunFiles.create(self._layout)
+        child = AirflowProcess(self._layout, files)  # first: Airflow loads while the rest is made ready
+        try:
+            run = self._prepare_and_follow(child)
+        finally:
+            child.end()
+        content = last_run(run, dag_id=DAG_ID, total_seconds=time.monotonic() - self._started)
+        write_json(self._layout.last_run, content)
+        if run.state == "success":
+            self._report_success(run, content)
+            return 0
+        self._report_failure(run, files)
+        return EXIT_CANCELED if run.state == "canceled" else 1
+
+    def _prepare_and_follow(self, child: AirflowProcess) -> RunProgress:
+        try:
+            url, said = start_local_server(self._layout)
+            self._console.print(Text(f"local Azure ML   {said or url}"))
+            data = obtain_data(self._layout, self._options)
+        except WorkspaceError as error:
+            run = RunProgress()
+            run.apply(RunEnded(state="failed", error=str(error)))
+            return run
+        self._console.print(Text(f"data             {data.message}", "bold yellow" if data.is_generated else ""))
+        child.give_plan(url, self._options.run_conf(data.path))
+        workspace = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
+        with make_display(self._console) as display:
+            return follow(child, display, workspace)
+
+    def _report_success(self, run: RunProgress, content: dict[str, Any]) -> None:
+        console, layout = self._console, self._layout
+        service = content["service"]
+        console.print(result_table(content))
+        automl = run.tasks["automl_run"].result
+        print_findings(console, automl["findings"], automl["findings_count"])
+        write_sample_request(layout, service)
+        console.print("[bold]Score the sample[/bold] (from this folder; the shell fetches the key):\n")
+        # Not through the console, which would fold the line that is to be copied.
+        print(curl_line(layout, service["name"], service["scoring_uri"]))
+        console.print(
+            f"\nThe web service goes on answering; `make down` stops everything. "
+            f"The result for programs: {layout.shown(layout.last_run)}",
+            highlight=False,
+        )
+
+    def _report_failure(self, run: RunProgress, files: RunFiles) -> None:
+        console = self._console
+        console.print()
+        if run.state == "canceled":
+            console.print("[bold]Canceled.[/bold] What was registered and deployed before stays.")
+        for task in run.failed_tasks():
+            console.print(Text(f"{task.task_id} failed: {task.error or 'no reason was given'}", "bold red"))
+        if run.error:
+            console.print(Text(run.error, "bold red"))
+        console.print(Text(f"Log: {self._layout.shown(files.log)}", "dim"))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: the DAG run succeeded. 1: it failed. 2: what was asked for cannot work. 130: canceled."""
+    layout = Layout.here()
+    try:
+        options = RunOptions.parse(arguments)
+        with only_run(layout):
+            return MakeRun(layout, options, Console()).execute()
+    except (InvalidRequest, Conflict) as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nCanceled before the DAG started.", file=sys.stderr)
+        return EXIT_CANCELED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""The process that loads Airflow and runs the DAG: `python -m scripts.run.airflow_child EVENTS_FILE`.
+
+It loads Airflow at once and then waits for its plan, one JSON line on standard input
+(`{"url", "token_file", "connection", "conf"}`), so that Airflow loads while the local Azure ML starts. Progress goes
+into the events file; standard output and error are Airflow's own talk, for the log. SIGINT cancels the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from scripts.run.airflow_environment import CONNECTION_VARIABLE
+from scripts.run.events import AirflowReady, EventWriter, RunEnded
+from scripts.run.layout import Layout
+from scripts.run.progress import DAG_ID
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from scripts.run.task_listener import TaskListener
+
+
+def migrate(layout: Layout) -> None:
+    """Give Airflow its database, once per version of Airflow.
+
+    A database whose first migration was interrupted holds nothing yet and is made anew.
+
+    :raises subprocess.CalledProcessError: Airflow refused; its words are in the log.
+    """
+    current = version("apache-airflow-core")
+    stamped = layout.migrated.read_text() if layout.migrated.exists() else None
+    if stamped == current:
+        return
+    if stamped is None:
+        shutil.rmtree(layout.airflow_home, ignore_errors=True)
+    (layout.airflow_home / "plugins").mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True)
+    layout.migrated.write_text(current)
+
+
+def load_dag(layout: Layout) -> DAG:
+    """The DAG out of its file. :raises LookupError: the file does not give it; says why."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    file = layout.dags / f"{DAG_ID}.py"
+    bag = DagBag(dag_folder=str(file))
+    if DAG_ID not in bag.dags:
+        reasons = "; ".join(f"{name}: {reason.strip()}" for name, reason in bag.import_errors.items())
+        raise LookupError(f"{layout.shown(file)} gives no DAG {DAG_ID}: {reasons or 'there is no such file'}")
+    return bag.dags[DAG_ID]
+
+
+class Cancellation:
+    """What SIGINT does: tell the running task to stop, as Airflow would; between tasks, interrupt at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._listener: TaskListener | None = None
+
+    @contextmanager
+    def watching(self, listener: TaskListener) -> Iterator[None]:
+        """From here on SIGINT goes through this."""
+        self._listener = listener
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        first, self.requested = not self.requested, True
+        task = self._listener.running_task if self._listener else None
+        if task is None or not first:
+            raise KeyboardInterrupt
+        task.on_kill()
+
+
+def close_open_runs() -> None:
+    """End the DAG runs that are still called running: this process runs the only one there can be."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState, State, TaskInstanceState
+    from sqlalchemy import select, update
+
+    with create_session() as session:
+        session.rollback()  # it is the thread's own: an interrupted run may have left it in the middle of something
+        open_runs = list(
+            session.scalars(select(DagRun.run_id).where(DagRun.dag_id == DAG_ID, DagRun.state == DagRunState.RUNNING))
+        )
+        unfinished = TaskInstance.state.is_(None) | TaskInstance.state.in_([s for s in State.unfinished if s])
+        of_open_runs = (TaskInstance.dag_id == DAG_ID) & TaskInstance.run_id.in_(open_runs)
+        session.execute(update(TaskInstance).where(of_open_runs, unfinished).values(state=TaskInstanceState.FAILED))
+        session.execute(
+            update(DagRun).where(DagRun.dag_id == DAG_ID, DagRun.run_id.in_(open_runs)).values(state=DagRunState.FAILED)
+        )
+
+
+def run(plan: dict[str, Any], layout: Layout, events: EventWriter) -> RunEnded:
+    """Run the DAG to its end and say how that was."""
+    from airflow.sdk.exceptions import AirflowException
+    from airflow.sdk.listener import get_listener_manager
+
+    from azureml_workspace.settings import WorkspaceSettings
+    from scripts.run.task_listener import TaskListener
+
+    cancellation = Cancellation()
+    workspace = WorkspaceSettings(url=plan["url"], token_file=plan["token_file"])
+    listener = TaskListener(events, workspace, lambda: cancellation.requested)
+    get_listener_manager().add_listener(listener)  # type: ignore[no-untyped-call]
+    try:
+        with cancellation.watching(listener):
+            dag_run = load_dag(layout).test(run_conf=plan["conf"])
+        return RunEnded(state=str(dag_run.state))
+    except KeyboardInterrupt:
+        close_open_runs()
+        return RunEnded(state="canceled")
+    except (AirflowException, LookupError, ValueError) as error:
+        return RunEnded(state="failed", error=f"{type(error).__name__}: {error}")
+    finally:
+        listener.close()
+
+
+def main() -> int:
+    """Exit code 0 when the DAG run succeeded."""
+    events_path = Path(sys.argv[1])
+    layout = Layout.here()
+    events = EventWriter(events_path)
+    # Until a run can be cancelled properly, the parent's word to stop is the end of standard input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    migrate(layout)
+    from airflow.dag_processing.dagbag import DagBag  # noqa: F401  # loads what takes long
+
+    close_open_runs()
+    events.write(AirflowReady())
+    line = sys.stdin.readline()
+    if not line:
+        return 1
+    plan = json.loads(line)
+    os.environ[CONNECTION_VARIABLE] = plan["connection"]
+    ended = run(plan, layout, events)
+    events.write(ended)
+    return 0 if ended.state == "success" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

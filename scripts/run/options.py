@@ -1,0 +1,110 @@
+"""What `make run` was asked for, checked before anything is started."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records import validate_service_name
+
+SHORTEST_NAME, LONGEST_NAME = 3, 32
+"""Characters of a web service's name, as Azure has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """None everywhere means: what the DAG has as its default. `time` is the AutoML limit in minutes."""
+
+    data: str | None = None
+    label: str | None = None
+    separator: str | None = None
+    time: float | None = None
+    dataset: str | None = None
+    experiment: str | None = None
+    service: str | None = None
+    requests: int | None = None
+    concurrency: int | None = None
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> RunOptions:
+        """The options on the command line; `make run NAME=value` passes them as `--name=value`."""
+        parser = argparse.ArgumentParser(prog="make run", description="A CSV to a benchmarked web service.")
+        parser.add_argument("--data", help="CSV file, or an address (http, https, wasbs, abfs)")
+        parser.add_argument("--label", help="the column to predict")
+        parser.add_argument("--separator", help="one character; default a comma")
+        parser.add_argument("--time", type=float, help="AutoML limit in minutes; default 1")
+        parser.add_argument("--dataset", help="name to register the data under")
+        parser.add_argument("--experiment", help="experiment, and name of the model")
+        parser.add_argument("--service", help="name of the web service")
+        parser.add_argument("--requests", type=int, help="requests of the benchmark")
+        parser.add_argument("--concurrency", type=int, help="requests at once in the benchmark")
+        options = cls(**vars(parser.parse_args(arguments)))
+        options.validate()
+        return options
+
+    def validate(self) -> None:
+        """:raises InvalidRequest: names the first value that cannot work and what to do."""
+        if self.data is not None:
+            if not self.data:
+                raise InvalidRequest("DATA is empty; give a path: make run DATA=path.csv LABEL=column_to_predict")
+            if not self.is_remote:
+                _check_file(Path(self.data))
+        if self.separator is not None and len(self.separator) != 1:
+            raise InvalidRequest(f"SEPARATOR is {self.separator!r}; give one character, for example SEPARATOR=';'.")
+        if self.service is not None:
+            validate_service_name(self.service)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether DATA is an address rather than a file."""
+        return self.data is not None and "://" in self.data
+
+    @property
+    def own_name(self) -> str | None:
+        """A name out of the file's, for data of the user's own; data without a LABEL is taken for Bank Marketing data.
+
+        So that another CSV gets a service of its own, and does not replace the example's.
+        """
+        if self.data is None or self.label is None:
+            return None
+        stem = PurePosixPath(urlsplit(self.data).path if self.is_remote else self.data).stem
+        words = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+        name = words if words[:1].isalpha() else f"data-{words}".rstrip("-")
+        return (name if len(name) >= SHORTEST_NAME else f"{name}-data")[:LONGEST_NAME].rstrip("-")
+
+    def run_conf(self, data_path: str) -> dict[str, Any]:
+        """The DAG run's parameters; what was not asked for is left to the DAG's defaults."""
+        conf = {
+            "data_path": data_path,
+            "label": self.label,
+            "separator": self.separator,
+            "experiment_timeout_minutes": self.time,
+            "dataset_name": self.dataset or self.own_name,
+            "experiment_name": self.experiment or self.own_name,
+            "service_name": self.service or self.own_name,
+            "benchmark_requests": self.requests,
+            "benchmark_concurrency": self.concurrency,
+        }
+        return {name: value for name, value in conf.items() if value is not None}
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        near = ", ".join(sorted(entry.name for entry in path.parent.glob("*.csv"))[:5]) if path.parent.is_dir() else ""
+        hint = f" In {path.parent} there is: {near}." if near else " Check the path."
+        raise InvalidRequest(f"DATA is {str(path)!r}, and there is no such file.{hint}")
+    if path.is_dir():
+        raise InvalidRequest(f"DATA is {str(path)!r}, a folder; give one CSV file.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise InvalidRequest(f"DATA is {str(path)!r}, which cannot be read: {error.strerror}.") from error
+    if empty:
+        raise InvalidRequest(f"DATA is {str(path)!r}, an empty file; give a CSV with a header and rows.")
