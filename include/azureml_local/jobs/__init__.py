@@ -1,0 +1,1 @@
+"""Runs as processes: queued per compute target, followed through files, ended honestly."""

@@ -1,0 +1,1 @@
+"""The control plane: an HTTP server that plays an Azure ML workspace."""

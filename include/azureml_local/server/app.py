@@ -1,0 +1,75 @@
+"""The control plane as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPBearer
+
+from azureml_local.server import dataset_routes, errors, model_routes, run_routes, service_routes
+from azureml_local.server.dependencies import WorkspaceDependency
+from azureml_local.server.instance import program_version
+from azureml_local.server.middleware import BearerAuth, RequestLog
+from azureml_local.server.workspace import LocalWorkspace
+
+_general = APIRouter(tags=["workspace"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """The server answers."""
+
+    status: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """Which workspace answered."""
+
+    description: str
+
+
+@_general.get("/health")
+async def health() -> Health:
+    """Whether the server answers; the one route without a token."""
+    return Health(status="ok", version=program_version())
+
+
+@_general.get("/v1/workspace")
+async def describe(workspace: WorkspaceDependency) -> Description:
+    """Which workspace answered."""
+    return Description(description=workspace.description)
+
+
+def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], None]) -> FastAPI:
+    """The application. It starts the workspace's background work and ends it; `on_started` is called in between."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
+        await run_in_threadpool(workspace.start)
+        on_started()
+        yield
+        await run_in_threadpool(workspace.close)
+
+    app = FastAPI(
+        title="Local Azure ML",
+        version=program_version(),
+        lifespan=lifespan,
+        # Swagger UI would load its scripts from the internet, and a browser has no token. The document is enough.
+        docs_url=None,
+        redoc_url=None,
+        # Says in the document that routes want the token. `BearerAuth` checks it, before the body is read.
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="the `token` file of the state folder"))],
+    )
+    app.state.workspace = workspace
+    for part in (_general, dataset_routes.router, run_routes.router, model_routes.router, service_routes.router):
+        app.include_router(part)
+    errors.install(app)
+    app.add_middleware(BearerAuth, token=token)
+    app.add_middleware(RequestLog)
+    return app

@@ -1,0 +1,113 @@
+"""Routes of compute targets, runs and their files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, PlainTextResponse
+
+from azureml_local.server.dependencies import WorkspaceDependency, require_same_name
+from azureml_workspace.errors import NotFound
+from azureml_workspace.records import AutoMLProgress, AutoMLResult, AutoMLSettings, ChildRun, ComputeTarget, Run
+
+router = APIRouter(prefix="/v1", tags=["runs"])
+
+_PUBLIC_FOLDERS = ("outputs", "logs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoMLSubmission:
+    """Body of a submission."""
+
+    settings: AutoMLSettings
+    submission_key: str
+
+
+@router.put("/computes/{name}")
+def ensure_compute(name: str, target: ComputeTarget, workspace: WorkspaceDependency) -> ComputeTarget:
+    """Find the compute target, or create it as described."""
+    require_same_name("compute target", name, target.name)
+    return workspace.computes.ensure(target)
+
+
+@router.get("/computes")
+def list_computes(workspace: WorkspaceDependency) -> list[ComputeTarget]:
+    """All compute targets."""
+    return workspace.computes.list_all()
+
+
+@router.post("/automl-runs")
+def submit_automl(submission: AutoMLSubmission, workspace: WorkspaceDependency) -> Run:
+    """Submit an AutoML run, or find the one that this key submitted."""
+    return workspace.submit_automl(submission.settings, submission.submission_key)
+
+
+@router.get("/runs")
+def list_runs(workspace: WorkspaceDependency, experiment: str | None = None) -> list[Run]:
+    """Runs, the newest first."""
+    return workspace.runs.list_all(experiment)
+
+
+@router.get("/runs/{run_id}")
+def get_run(run_id: str, workspace: WorkspaceDependency) -> Run:
+    """One run."""
+    return workspace.runs.get(run_id)
+
+
+@router.get("/runs/{run_id}/children")
+def list_children(run_id: str, workspace: WorkspaceDependency) -> list[ChildRun]:
+    """The trials so far, by iteration."""
+    return workspace.runs.children(run_id)
+
+
+@router.get("/runs/{run_id}/progress")
+def get_progress(run_id: str, workspace: WorkspaceDependency) -> AutoMLProgress:
+    """How far the run is."""
+    return workspace.runs.progress(run_id)
+
+
+@router.get("/runs/{run_id}/result")
+def get_result(run_id: str, workspace: WorkspaceDependency) -> AutoMLResult:
+    """What the run found."""
+    return workspace.automl_result(run_id)
+
+
+@router.get("/runs/{run_id}/log", response_class=PlainTextResponse)
+def get_log(
+    run_id: str, workspace: WorkspaceDependency, tail: Annotated[int | None, Query(ge=1, le=100_000)] = None
+) -> PlainTextResponse:
+    """What the job printed, all of it or the last lines."""
+    return PlainTextResponse(workspace.run_log(run_id, tail))
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel_run(run_id: str, workspace: WorkspaceDependency) -> Run:
+    """Ask for the run to stop."""
+    return workspace.cancel_run(run_id)
+
+
+@router.get("/runs/{run_id}/files")
+def list_files(run_id: str, workspace: WorkspaceDependency) -> list[str]:
+    """Paths of the run's files."""
+    folder = _run_folder(run_id, workspace)
+    files = [file for name in _PUBLIC_FOLDERS for file in (folder / name).rglob("*") if file.is_file()]
+    return sorted(file.relative_to(folder).as_posix() for file in files)
+
+
+@router.get("/runs/{run_id}/files/{path:path}", response_class=FileResponse)
+def read_file(run_id: str, path: str, workspace: WorkspaceDependency) -> FileResponse:
+    """The content of one file."""
+    folder = _run_folder(run_id, workspace)
+    file = (folder / path).resolve()
+    inside = any(file.is_relative_to(folder / name) for name in _PUBLIC_FOLDERS)
+    if not inside or not file.is_file():
+        raise NotFound(f"run {run_id} has no file {path!r}; list them with GET /v1/runs/{run_id}/files.")
+    return FileResponse(file, media_type="application/octet-stream")
+
+
+def _run_folder(run_id: str, workspace: WorkspaceDependency) -> Path:
+    workspace.runs.get(run_id)  # the id becomes a path only when it is one of ours
+    return workspace.home.run(run_id).resolve()

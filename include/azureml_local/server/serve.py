@@ -1,0 +1,110 @@
+"""Runs the server in this process, from taking the lock to giving the address up again."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from azureml_local.jobs.dispatcher import JobCommand, automl_command
+from azureml_local.paths import Home
+from azureml_local.server.app import create_app
+from azureml_local.server.instance import InstanceLock, ServerInfo, ensure_token, program_version
+from azureml_local.server.logs import configure_logging
+from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
+from azureml_local.services.ports import DEFAULT_PORTS, PortRange, http_url, listen
+from azureml_workspace.errors import InvalidRequest
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8790
+_BACKLOG = 256
+_DRAIN_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeConfig:
+    """How to serve. Port 0 takes any free one."""
+
+    home: Home
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    service_ports: PortRange = DEFAULT_PORTS
+    job_command: JobCommand = automl_command
+    cores: int | None = None
+
+
+def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Jobs and web services go on afterwards; the next server takes them up.
+
+    `on_started` is called with the URL as soon as the server answers.
+
+    :raises AlreadyRunning: a server lives on this state folder.
+    :raises InvalidRequest: the address cannot be had; the message says what to do.
+    """
+    config.home.create()
+    with InstanceLock(config.home), _bind(config.host, config.port) as listener:
+        url = http_url(config.host, listener.getsockname()[1])
+        token = ensure_token(config.home)
+        configure_logging(config.home.log_file)
+        workspace = LocalWorkspace(
+            WorkspaceConfig(
+                home=config.home,
+                base_url=url,
+                host=config.host,
+                service_ports=config.service_ports,
+                job_command=config.job_command,
+                cores=config.cores,
+            )
+        )
+
+        def announce() -> None:
+            ServerInfo.write(config.home, url)
+            on_started(url)
+
+        app = create_app(workspace, token, announce)
+        logger.info("local Azure ML %s at %s, pid %d", program_version(), url, os.getpid())
+        _ignore_repeated_signals()
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # `RequestLog` does, and knows what must not be logged
+                server_header=False,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+        try:
+            server.run(sockets=[listener])
+        finally:
+            config.home.server_file.unlink(missing_ok=True)
+            logger.info("local Azure ML stopped")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on; they wait until the server is ready."""
+    try:
+        listener = listen(host, port)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InvalidRequest(
+                f"port {port} on {host} is taken by another program; choose another with --port "
+                "(0 takes any free one), or end that program."
+            ) from error
+        raise InvalidRequest(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another address with --host and --port."
+        ) from error
+    return listener
+
+
+def _ignore_repeated_signals() -> None:
+    """Uvicorn raises the signal that stopped it once more when it is done; then only the clean-up here is left."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)

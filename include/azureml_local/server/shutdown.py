@@ -1,0 +1,102 @@
+"""Ends everything of a state folder: the server, its jobs and its web services, also when the server is dead."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from azureml_local.jobs.dispatcher import JOB_MODULE
+from azureml_local.jobs.files import PID_FILE
+from azureml_local.paths import Home
+from azureml_local.processes import ManagedProcess, ProcessIdentity, find_workers, wait_until
+from azureml_local.scoring.config import STATUS_FILE
+from azureml_local.server.instance import InstanceLock, lock_owner
+from azureml_local.services.process import SCORING_MODULE
+from azureml_local.store.database import Database
+from azureml_local.store.links import Links
+from azureml_local.store.runs import RunStore
+from azureml_workspace.statuses import RunStatus
+
+_SERVER_SECONDS = 15.0
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """What was ended: the server or not, and how many of the others."""
+
+    server: bool
+    jobs: int
+    services: int
+    runs_cancelled: int
+
+
+def stop_everything(home: Home) -> Stopped:
+    """End all processes of `home`, let each finish what takes a moment, and leave none behind.
+
+    Runs that had not ended are Canceled; web services stay known and come back with the next server.
+
+    :raises AlreadyRunning: another server was started meanwhile.
+    """
+    if not home.root.is_dir():
+        return Stopped(server=False, jobs=0, services=0, runs_cancelled=0)
+    server_stopped = _stop_server(home)
+    with InstanceLock(home):
+        jobs, services = live_jobs(home), live_services(home)
+        _end_together([*jobs.values(), *services.values()])
+        cancelled = _cancel_open_runs(home)
+        home.server_file.unlink(missing_ok=True)
+    return Stopped(server=server_stopped, jobs=len(jobs), services=len(services), runs_cancelled=cancelled)
+
+
+def live_jobs(home: Home) -> dict[str, ProcessIdentity]:
+    """Job processes that run, by run id."""
+    return _live(home, PID_FILE, JOB_MODULE, "runs")
+
+
+def live_services(home: Home) -> dict[str, ProcessIdentity]:
+    """Web service processes that run, by service name."""
+    return _live(home, STATUS_FILE, SCORING_MODULE, "services")
+
+
+def _live(home: Home, file: str, module: str, folder: str) -> dict[str, ProcessIdentity]:
+    parent = home.root / folder
+    found = {path.name: identity for path, identity in find_workers(module, parent).items()}
+    for path in parent.glob(f"*/{file}"):
+        identity = ProcessIdentity.read(path)
+        if identity is not None and identity.is_alive():
+            found[path.parent.name] = identity
+    return found
+
+
+def _stop_server(home: Home) -> bool:
+    owner = lock_owner(home)
+    if owner is None:
+        return False
+    process = ManagedProcess(owner)
+    # The server alone, not its group: started from a shell it may share that with others.
+    process.signal_alone(signal.SIGTERM)
+    if not wait_until(lambda: not process.is_alive, _SERVER_SECONDS):
+        process.signal_alone(signal.SIGKILL)
+        wait_until(lambda: not process.is_alive, _SERVER_SECONDS)
+    return True
+
+
+def _end_together(identities: list[ProcessIdentity]) -> None:
+    processes = [ManagedProcess(identity) for identity in identities]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes:
+            process.signal_group(number)
+        wait_until(lambda: not any(process.is_alive for process in processes), _GRACE_SECONDS)
+
+
+def _cancel_open_runs(home: Home) -> int:
+    if not home.database.is_file():
+        return 0
+    database = Database(home.database)
+    runs = RunStore(database, Links(""))
+    active = runs.active()
+    for run in active:
+        runs.finish(run.run_id, RunStatus.CANCELED, "the local Azure ML was stopped")
+    database.close()
+    return len(active)

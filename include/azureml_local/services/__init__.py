@@ -1,0 +1,1 @@
+"""Web services as processes: deployed, supervised, updated in place, and taken up again after a restart."""

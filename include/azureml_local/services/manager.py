@@ -1,0 +1,217 @@
+"""Web services of this workspace: what people ask of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from azureml_local.files import no_room_as_storage_full, remove_tree, tail_lines
+from azureml_local.insights.query import summarize
+from azureml_local.paths import Home
+from azureml_local.processes import wait_until
+from azureml_local.scoring.config import INSIGHTS_FILE, LOG_FILE, read_keys, write_keys
+from azureml_local.services.ports import PortRange, is_free
+from azureml_local.services.process import ServiceCommand, scoring_command
+from azureml_local.services.records import deployment, web_service
+from azureml_local.services.supervisor import Supervisor, new_key
+from azureml_local.store.models import ModelStore
+from azureml_local.store.services import ServiceStore, StoredService
+from azureml_workspace.errors import Conflict, NotFound
+from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKeys, WebService
+from azureml_workspace.statuses import ServiceState
+
+logger = logging.getLogger(__name__)
+
+_FOLLOW_SECONDS = 3.0
+"""How long a call waits for the process to follow a switch; it looks every 0.2 s."""
+
+_UNDER_WAY_OR_DONE = frozenset({ServiceState.TRANSITIONING, ServiceState.HEALTHY})
+
+
+class ServiceManager:
+    """The web services of this workspace. Calls return at once; the supervisor does what they ask for."""
+
+    def __init__(
+        self,
+        home: Home,
+        store: ServiceStore,
+        models: ModelStore,
+        *,
+        host: str,
+        ports: PortRange,
+        command: ServiceCommand = scoring_command,
+    ) -> None:
+        self._home = home
+        self._store = store
+        self._models = models
+        self._host = host
+        self._ports = ports
+        self._giving_ports = threading.Lock()
+        self._supervisor = Supervisor(home, store, command)
+
+    def start(self) -> None:
+        """Take up what an earlier server left, and look after it in the background."""
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """Stop looking after the services. Their processes go on."""
+        self._supervisor.stop()
+
+    def deploy(self, settings: DeploySettings) -> WebService:
+        """Start creating the service or updating it in place; the same deployment again changes nothing.
+
+        :raises InvalidRequest: a bad name or size. :raises NotFound: no such model version.
+        :raises Conflict: another deployment of the service is under way, or no port is free.
+        :raises StorageFull: no room; nothing was kept.
+        """
+        settings.validate()
+        self._models.get(settings.model_name, settings.model_version)
+        with self._supervisor.lock(settings.service_name):
+            service = self._store.find(settings.service_name)
+            if service is None:
+                service = self._create(settings)
+            elif service.wanted == deployment(settings) and service.state in _UNDER_WAY_OR_DONE:
+                service = self._adjust(service, settings)
+            elif service.state is ServiceState.TRANSITIONING:
+                raise Conflict(
+                    f"service {service.name!r} is being deployed with model {service.wanted.model_name}:"
+                    f"{service.wanted.model_version}; deploy again when that has ended."
+                )
+            else:
+                service = self._update(service, settings)
+        self._supervisor.wake()
+        return web_service(service)
+
+    def get(self, name: str) -> WebService:
+        """:raises NotFound:"""
+        return web_service(self._require(name))
+
+    def list_all(self) -> list[WebService]:
+        """All services, by name."""
+        return [web_service(service) for service in self._store.list_all()]
+
+    def delete(self, name: str) -> WebService | None:
+        """Stop and remove the service; gives what it was, None when there was none."""
+        with self._supervisor.lock(name):
+            service = self._store.find(name)
+            if service is None:
+                return None
+            # Forgotten first: killed after this line, the next server finds a folder without a service.
+            self._store.delete(name)
+            self._supervisor.remove(name)
+        logger.info("service %s deleted", name)
+        return web_service(service)
+
+    def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
+        """Switch telemetry; when this returns the process does so, if it runs. :raises NotFound:"""
+        with self._supervisor.lock(name):
+            service = self._switch_insights(self._require(name), enabled=enabled)
+        self._wait_until_followed(service)
+        return web_service(service)
+
+    def logs(self, name: str, tail: int) -> str:
+        """The last lines of the service's log. :raises NotFound:"""
+        return "\n".join(tail_lines(self._folder(name) / LOG_FILE, tail))
+
+    def requests(self, name: str, since_seconds: float | None) -> RequestSummary:
+        """Telemetry in one line. :raises NotFound:"""
+        service = self._require(name)
+        return summarize(self._folder(name) / INSIGHTS_FILE, name, service.app_insights_enabled, since_seconds)
+
+    def keys(self, name: str) -> ServiceKeys:
+        """:raises NotFound: no such service, or it has no authentication."""
+        service = self._require(name)
+        if not (service.live or service.wanted).auth_enabled:
+            raise NotFound(f"service {name!r} was deployed without authentication (auth_enabled), so it has no keys.")
+        return read_keys(self._folder(name))
+
+    def regenerate_key(self, name: str, *, secondary: bool) -> ServiceKeys:
+        """Replace one key; when this returns the old one is refused, if the process runs. :raises NotFound:"""
+        with self._supervisor.lock(name):
+            keys = self.keys(name)
+            keys = replace(keys, secondary=new_key()) if secondary else replace(keys, primary=new_key())
+            with no_room_as_storage_full("the keys"):
+                write_keys(self._folder(name), keys)
+            service = self._supervisor.ask(self._require(name))
+        self._wait_until_followed(service)
+        return keys
+
+    def _create(self, settings: DeploySettings) -> StoredService:
+        name, now = settings.service_name, datetime.now(UTC)
+        with self._giving_ports:  # until it is stored, nobody else knows that the port is taken
+            service = StoredService(
+                name=name,
+                host=self._host,
+                port=self._free_port(),
+                generation=1,
+                state=ServiceState.TRANSITIONING,
+                wanted=deployment(settings),
+                created_at=now,
+                updated_at=now,
+                app_insights_enabled=bool(settings.app_insights_enabled),
+                tags=settings.tags,
+            )
+            try:
+                self._supervisor.write_files(service)
+                self._store.save(service)
+            except BaseException:
+                remove_tree(self._home.service(name))
+                raise
+        return service
+
+    def _update(self, service: StoredService, settings: DeploySettings) -> StoredService:
+        enabled = settings.app_insights_enabled
+        updated = replace(
+            service,
+            wanted=deployment(settings),
+            state=ServiceState.TRANSITIONING,
+            error="",
+            refused="",
+            tags=settings.tags or service.tags,
+            app_insights_enabled=service.app_insights_enabled if enabled is None else enabled,
+        )
+        process = self._supervisor.watch(service.name).process
+        process.forgive()
+        with self._giving_ports:
+            if not process.is_alive() and not is_free(service.host, service.port):
+                updated = replace(updated, port=self._free_port())
+            return self._supervisor.ask(updated)
+
+    def _adjust(self, service: StoredService, settings: DeploySettings) -> StoredService:
+        """What a deployment may change without anything being deployed: tags and the insights switch."""
+        if settings.tags and settings.tags != service.tags:
+            service = replace(service, tags=settings.tags)
+            self._store.save(service)
+        if settings.app_insights_enabled is None:
+            return service
+        return self._switch_insights(service, enabled=settings.app_insights_enabled)
+
+    def _switch_insights(self, service: StoredService, *, enabled: bool) -> StoredService:
+        if service.app_insights_enabled == enabled:
+            return service
+        return self._supervisor.ask(replace(service, app_insights_enabled=enabled))
+
+    def _wait_until_followed(self, service: StoredService) -> None:
+        process = self._supervisor.watch(service.name).process
+
+        def is_followed() -> bool:
+            status = process.status()
+            return not process.is_alive() or (status is not None and status.generation >= service.generation)
+
+        if service.state is not ServiceState.TRANSITIONING:
+            wait_until(is_followed, _FOLLOW_SECONDS)
+
+    def _free_port(self) -> int:
+        return self._ports.pick(self._host, {service.port for service in self._store.list_all()})
+
+    def _require(self, name: str) -> StoredService:
+        service = self._store.find(name)
+        if service is None:
+            raise NotFound(f"there is no web service {name!r}; deploy it first, or check the name.")
+        return service
+
+    def _folder(self, name: str) -> Path:
+        return self._home.service(self._require(name).name)

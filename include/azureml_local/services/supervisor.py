@@ -1,0 +1,166 @@
+"""The supervisor: one thread that keeps every web service as it was asked for.
+
+Services go on without it; the next server's supervisor takes them up (`_take_up`).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from azureml_local.files import no_room_as_storage_full, remove_tree
+from azureml_local.paths import Home
+from azureml_local.processes import find_workers
+from azureml_local.scoring.config import read_config, read_keys, write_config, write_keys
+from azureml_local.services.process import SCORING_MODULE, ServiceCommand, ServiceProcess
+from azureml_local.services.records import service_config
+from azureml_local.services.supervision import Watch, look_at
+from azureml_local.store.services import ServiceStore, StoredService
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records import ServiceKeys
+from azureml_workspace.statuses import ServiceState
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+_AFTER_ERROR_SECONDS = 5.0
+
+
+class Supervisor:
+    """Owns the processes of the web services. Whoever changes a service holds its lock (`lock`)."""
+
+    def __init__(self, home: Home, store: ServiceStore, command: ServiceCommand) -> None:
+        self._home = home
+        self._store = store
+        self._command = command
+        self._watches: dict[str, Watch] = {}
+        self._locks: dict[str, threading.RLock] = {}
+        self._guard = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Take up the services that still run, start again those that do not, and go on in the background."""
+        self._take_up()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking after the services. Their processes go on."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """Look at the services now: something was asked for."""
+        self._wake.set()
+
+    def lock(self, name: str) -> threading.RLock:
+        """The lock of one service."""
+        with self._guard:
+            return self._locks.setdefault(name, threading.RLock())
+
+    def watch(self, name: str) -> Watch:
+        """What is known of the service's process."""
+        with self._guard:
+            if name not in self._watches:
+                self._watches[name] = Watch(ServiceProcess(self._home.service(name), self._command))
+            return self._watches[name]
+
+    def ask(self, service: StoredService) -> StoredService:
+        """Ask the process for the service as given, as its next generation; gives the service with that.
+
+        The file first: what the disk does not hold is not remembered either.
+
+        :raises StorageFull:
+        """
+        service = replace(service, generation=service.generation + 1, updated_at=datetime.now(UTC))
+        self.write_files(service)
+        self._store.save(service)
+        self.watch(service.name).asked_at = time.monotonic()
+        return service
+
+    def write_files(self, service: StoredService) -> None:
+        """Write `service.json`, and keys when there are none yet. :raises StorageFull:"""
+        folder = self._home.service(service.name)
+        with no_room_as_storage_full("the service"):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                read_keys(folder)
+            except InvalidRequest:
+                write_keys(folder, ServiceKeys(primary=new_key(), secondary=new_key()))
+            write_config(folder, service_config(self._home, service))
+
+    def remove(self, name: str) -> None:
+        """End the process of a service that is remembered no more, and remove its folder."""
+        self.watch(name).process.stop()
+        with self._guard:
+            del self._watches[name]
+        remove_tree(self._home.service(name))
+
+    def step(self) -> None:
+        """Look at every service once."""
+        for name in [service.name for service in self._store.list_all()]:
+            with self.lock(name):
+                service = self._store.find(name)
+                if service is not None:
+                    self._keep(service)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            pause = POLL_SECONDS
+            try:
+                self.step()
+            except Exception:
+                logger.exception("looking after the services failed; trying again in %g s", _AFTER_ERROR_SECONDS)
+                pause = _AFTER_ERROR_SECONDS
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def _keep(self, service: StoredService) -> None:
+        now = look_at(service, self.watch(service.name))
+        if now == service:
+            return
+        if now.generation != service.generation:
+            write_config(self._home.service(now.name), service_config(self._home, now))
+        self._store.save(replace(now, updated_at=datetime.now(UTC)))
+        if now.state is not service.state:
+            logger.info("service %s: %s -> %s %s", now.name, service.state.value, now.state.value, now.error)
+
+    def _take_up(self) -> None:
+        services = self._store.list_all()
+        workers = find_workers(SCORING_MODULE, self._home.services) if services else {}
+        known = {service.name for service in services}
+        for folder in [entry for entry in self._home.services.iterdir() if entry.name not in known]:
+            logger.warning("removing %s: no service of that name is known", folder)
+            remove_tree(folder)
+        for service in services:
+            worker = workers.get(self._home.service(service.name))
+            alive = self.watch(service.name).process.take_up(worker)
+            logger.info("service %s: %s", service.name, "its process still runs" if alive else "its process is gone")
+            never_served = service.state is ServiceState.FAILED and service.live is None
+            if alive or never_served:
+                self._write_again(service)
+            else:
+                self._write_again(replace(service, state=ServiceState.TRANSITIONING, error=""))
+
+    def _write_again(self, service: StoredService) -> None:
+        """Make the files say what the database says; a server may have been killed between the two."""
+        try:
+            found = read_config(self._home.service(service.name))
+        except InvalidRequest:
+            found = None
+        if found != service_config(self._home, service):
+            generation = max(service.generation, found.generation if found else 0) + 1
+            service = replace(service, generation=generation)
+            self.write_files(service)
+        self._store.save(service)
+
+
+def new_key() -> str:
+    """A key of a web service: 32 characters, as on Azure, with 128 random bits."""
+    return secrets.token_hex(16)

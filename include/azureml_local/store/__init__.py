@@ -1,0 +1,1 @@
+"""What the local Azure ML remembers: metadata in SQLite, content in folders."""

@@ -1,0 +1,73 @@
+"""SQLite in WAL mode: many readers, and one writer at a time, which is this server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from azureml_local.store.schema import SCHEMA_VERSION, Base
+from azureml_workspace.errors import InvalidRequest, StorageFull
+
+_DISK_FULL_MESSAGES = ("database or disk is full", "disk I/O error")
+
+
+class Database:
+    """The metadata database. Sessions are short: open one, do one thing, leave it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database, making its tables when it is new.
+
+        :raises InvalidRequest: another version of this project wrote it.
+        """
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+        event.listen(self._engine, "connect", _set_pragmas)
+        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        self._writer = threading.Lock()
+        with self._engine.begin() as connection:
+            found: int = connection.execute(text("PRAGMA user_version")).scalar_one()
+            if found not in (0, SCHEMA_VERSION):
+                raise InvalidRequest(
+                    f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}; "
+                    "use the version that made it, or start in another folder (--home)."
+                )
+            Base.metadata.create_all(connection)
+            connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for queries."""
+        with self._sessions() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction, alone: what it reads stays true until it commits.
+
+        :raises StorageFull: the disk is full; nothing was written.
+        """
+        try:
+            with self._writer, self._sessions.begin() as session:
+                yield session
+        except OperationalError as error:
+            if any(message in str(error.orig) for message in _DISK_FULL_MESSAGES):
+                raise StorageFull("the disk that holds the local Azure ML's metadata is full; free space.") from error
+            raise
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def _set_pragmas(connection: Any, record: Any) -> None:  # noqa: ARG001 (the signature of SQLAlchemy's event)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()

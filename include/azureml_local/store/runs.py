@@ -1,0 +1,259 @@
+"""Runs and child runs: the queue, what is known of each run, and its changes of status."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from azureml_local.jobs.files import JobNews, TrialEvent
+from azureml_local.store.computes import require_compute
+from azureml_local.store.database import Database
+from azureml_local.store.links import Links
+from azureml_local.store.schema import ChildRow, ComputeRow, RunRow
+from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.records import AutoMLProgress, AutoMLSettings, ChildRun, Run
+from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, FAILED_RUN_STATUSES, RunStatus
+
+RUN_TYPE = "automl"
+_SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
+"""A submission key whose run is one of these submits anew: a run that is being cancelled will give no result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveRun:
+    """What the dispatcher needs to know of a run that has not ended."""
+
+    run_id: str
+    status: RunStatus
+    storage_key: str
+    settings: AutoMLSettings
+    max_nodes: int
+    events_read: int
+    started_at: datetime | None
+
+
+class RunStore:
+    """The runs of this workspace."""
+
+    def __init__(self, database: Database, links: Links) -> None:
+        self._database = database
+        self._links = links
+
+    # What people ask
+
+    def find_submitted(self, submission_key: str) -> Run | None:
+        """The run that this key submitted and that may still give (or gave) a result."""
+        with self._database.read() as session:
+            row = _submitted(session, submission_key)
+            return None if row is None else self._record(row)
+
+    def submit(self, settings: AutoMLSettings, submission_key: str, storage_key: str) -> tuple[Run, bool]:
+        """Put a run at the end of the queue, or find the one of this key; the flag tells whether it is new.
+
+        :raises InvalidRequest: the key is empty. :raises NotFound: no such compute target.
+        """
+        if not submission_key.strip():
+            raise InvalidRequest("submission_key is empty; give the same key again when you repeat a submission.")
+        with self._database.write() as session:
+            found = _submitted(session, submission_key)
+            if found is not None:
+                return self._record(found), False
+            require_compute(session, settings.compute_target)
+            row = RunRow(
+                run_id=f"AutoML_{uuid.uuid4()}",
+                experiment_name=settings.experiment_name,
+                submission_key=submission_key,
+                compute_target=settings.compute_target,
+                storage_key=storage_key,
+                settings=settings.to_dict(),
+                status=RunStatus.NOT_STARTED,
+                phase="",
+                error="",
+                properties=_first_properties(settings),
+                events_read=0,
+                created_at=datetime.now(UTC),
+            )
+            session.add(row)
+            session.flush()
+            return self._record(row), True
+
+    def get(self, run_id: str) -> Run:
+        """:raises NotFound:"""
+        with self._database.read() as session:
+            return self._record(_require(session, run_id))
+
+    def list_all(self, experiment: str | None = None) -> list[Run]:
+        """Runs, the newest first; those of one experiment when it is named."""
+        query = select(RunRow).order_by(RunRow.number.desc())
+        if experiment is not None:
+            query = query.where(RunRow.experiment_name == experiment)
+        with self._database.read() as session:
+            return [self._record(row) for row in session.scalars(query)]
+
+    def children(self, run_id: str) -> list[ChildRun]:
+        """The trials so far, by iteration. :raises NotFound:"""
+        with self._database.read() as session:
+            _require(session, run_id)
+            return [_child_record(row) for row in _children(session, run_id)]
+
+    def progress(self, run_id: str) -> AutoMLProgress:
+        """How far the run is. :raises NotFound:"""
+        with self._database.read() as session:
+            row = _require(session, run_id)
+            children = _children(session, run_id)
+        scored = [child for child in children if child.score is not None]
+        best = max(scored, key=lambda child: child.score or 0.0, default=None)
+        end = row.ended_at or datetime.now(UTC)
+        return AutoMLProgress(
+            run_id=run_id,
+            phase=row.phase or row.status.value,
+            trials_done=len(children),
+            trials_failed=sum(child.status is RunStatus.FAILED for child in children),
+            best_score=best.score if best else None,
+            best_algorithm=best.algorithm if best else None,
+            elapsed_seconds=(end - row.started_at).total_seconds() if row.started_at else 0.0,
+            time_limit_seconds=AutoMLSettings.from_dict(row.settings).experiment_timeout_minutes * 60,
+        )
+
+    def request_cancel(self, run_id: str) -> Run:
+        """Mark a run for cancellation; one that waits ends at once, one that ended stays. :raises NotFound:"""
+        with self._database.write() as session:
+            row = _require(session, run_id)
+            if row.status in (RunStatus.NOT_STARTED, RunStatus.QUEUED):
+                _end(row, RunStatus.CANCELED, "cancelled before it started")
+            elif row.status in ACTIVE_RUN_STATUSES:
+                row.status = RunStatus.CANCEL_REQUESTED
+            return self._record(row)
+
+    # What the dispatcher does
+
+    def active(self) -> list[ActiveRun]:
+        """Every run that has not ended, in the order of submission."""
+        query = (
+            select(RunRow, ComputeRow.max_nodes)
+            .join(ComputeRow, ComputeRow.name == RunRow.compute_target)
+            .where(RunRow.status.in_(ACTIVE_RUN_STATUSES))
+            .order_by(RunRow.number)
+        )
+        with self._database.read() as session:
+            return [_active_record(row, max_nodes) for row, max_nodes in session.execute(query)]
+
+    def advance(self, run_id: str, status: RunStatus) -> bool:
+        """Move a run on, unless it was cancelled or ended meanwhile; tells whether it was moved."""
+        with self._database.write() as session:
+            row = _require(session, run_id)
+            if row.status not in ACTIVE_RUN_STATUSES or row.status is RunStatus.CANCEL_REQUESTED:
+                return False
+            row.status = status
+            if status is RunStatus.PREPARING and row.started_at is None:
+                row.started_at = datetime.now(UTC)
+            return True
+
+    def take_news(self, run_id: str, news: JobNews) -> None:
+        """Store what a job said, and how far it was read, in one step."""
+        with self._database.write() as session:
+            row = _require(session, run_id)
+            row.events_read = news.events_read
+            row.phase = news.phase or row.phase
+            for trial in news.trials:
+                session.merge(_child_row(run_id, trial))
+
+    def finish(self, run_id: str, status: RunStatus, error: str, properties: dict[str, str] | None = None) -> Run:
+        """End a run; a run that has ended already stays as it is."""
+        with self._database.write() as session:
+            row = _require(session, run_id)
+            if row.status in ACTIVE_RUN_STATUSES:
+                _end(row, status, error)
+                row.properties = {**row.properties, **(properties or {})}
+            return self._record(row)
+
+    def _record(self, row: RunRow) -> Run:
+        return Run(
+            run_id=row.run_id,
+            experiment_name=row.experiment_name,
+            run_type=RUN_TYPE,
+            status=row.status,
+            created_at=row.created_at,
+            portal_url=self._links.run(row.run_id),
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            submission_key=row.submission_key,
+            error=row.error,
+            properties=row.properties,
+        )
+
+
+def _submitted(session: Session, submission_key: str) -> RunRow | None:
+    return session.scalar(select(RunRow).where(RunRow.submission_key == submission_key, RunRow.status.not_in(_SPENT)))
+
+
+def _require(session: Session, run_id: str) -> RunRow:
+    row = session.scalar(select(RunRow).where(RunRow.run_id == run_id))
+    if row is None:
+        raise NotFound(f"there is no run {run_id!r}.")
+    return row
+
+
+def _children(session: Session, run_id: str) -> Sequence[ChildRow]:
+    return session.scalars(select(ChildRow).where(ChildRow.parent_run_id == run_id).order_by(ChildRow.iteration)).all()
+
+
+def _end(row: RunRow, status: RunStatus, error: str) -> None:
+    row.status = status
+    row.error = error
+    row.ended_at = datetime.now(UTC)
+
+
+def _first_properties(settings: AutoMLSettings) -> dict[str, str]:
+    return {
+        "dataset": f"{settings.dataset_name}:{settings.dataset_version}",
+        "label_column_name": settings.label_column_name,
+        "primary_metric": settings.primary_metric,
+        "compute_target": settings.compute_target,
+    }
+
+
+def _active_record(row: RunRow, max_nodes: int) -> ActiveRun:
+    return ActiveRun(
+        run_id=row.run_id,
+        status=row.status,
+        storage_key=row.storage_key,
+        settings=AutoMLSettings.from_dict(row.settings),
+        max_nodes=max_nodes,
+        events_read=row.events_read,
+        started_at=row.started_at,
+    )
+
+
+def _child_row(run_id: str, trial: TrialEvent) -> ChildRow:
+    return ChildRow(
+        parent_run_id=run_id,
+        iteration=trial.iteration,
+        algorithm=trial.algorithm,
+        status=trial.status,
+        score=trial.score,
+        duration_seconds=trial.duration_seconds,
+        metrics=trial.metrics,
+        parameters=trial.parameters,
+        error=trial.error or "",
+    )
+
+
+def _child_record(row: ChildRow) -> ChildRun:
+    return ChildRun(
+        run_id=f"{row.parent_run_id}_{row.iteration}",
+        parent_run_id=row.parent_run_id,
+        iteration=row.iteration,
+        algorithm=row.algorithm,
+        status=row.status,
+        score=row.score,
+        duration_seconds=row.duration_seconds,
+        metrics=row.metrics,
+        parameters=row.parameters,
+        error=row.error,
+    )
