@@ -1,0 +1,120 @@
+"""Which columns the model relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xgboost
+from lightgbm import LGBMClassifier
+from xgboost import XGBClassifier
+
+from azureml_local.automl.budget import Budget
+from azureml_local.automl.leakage import ColumnSignal
+from azureml_local.automl.metrics import log_loss
+from azureml_local.automl.model import VotingModel
+from azureml_local.automl.prepare import PreparedData
+
+Floats = npt.NDArray[np.float64]
+
+SHAP_ROWS = 500
+PERMUTATION_ROWS = 1000
+PERMUTATION_COLUMNS = 50
+REPEATS = 3
+
+
+def explain(
+    model: VotingModel, data: PreparedData, signals: Sequence[ColumnSignal], seed: int, budget: Budget
+) -> dict[str, Any]:
+    """The content of `explanation.json`: shares of importance that add up to 1, largest first.
+
+    `engineered` is per matrix feature, `raw` per column of the data, the sum over its features. Exact SHAP values
+    (TreeSHAP) where the model has LightGBM or XGBoost members, else permutation importance; `method` says which.
+    """
+    rng = np.random.default_rng(seed)
+    explained = _shap_shares(model, data.matrix[_sample(len(data.matrix), SHAP_ROWS, rng)])
+    if explained is not None:
+        engineered, method = explained
+    else:
+        engineered, method = _permutation_shares(model, data, signals, rng, budget)
+    raw: dict[str, float] = {}
+    for feature, share in zip(data.spec.features, engineered, strict=True):
+        raw[feature.column] = raw.get(feature.column, 0.0) + float(share)
+    named = {feature.name: float(share) for feature, share in zip(data.spec.features, engineered, strict=True)}
+    return {"method": method, "raw": _ranked(raw), "engineered": _ranked(named)}
+
+
+def _shap_shares(model: VotingModel, matrix: npt.NDArray[np.float32]) -> tuple[Floats, str] | None:
+    shares = np.zeros(matrix.shape[1])
+    covered, members = 0.0, 0
+    for member, weight in model.members:
+        values = _tree_shap(member, matrix)
+        if values is not None and values.sum() > 0:
+            shares += weight * values / values.sum()
+            covered += weight
+            members += 1
+    if members == 0:
+        return None
+    method = (
+        f"mean absolute SHAP value (TreeSHAP) on {len(matrix):,} rows, of {members} of the "
+        f"{len(model.members)} members ({covered:.0%} of the vote)"
+    )
+    return shares / covered, method
+
+
+def _tree_shap(member: Any, matrix: npt.NDArray[np.float32]) -> Floats | None:
+    """Mean absolute contribution of each feature, None for a classifier without TreeSHAP of its own."""
+    features = matrix.shape[1]
+    if isinstance(member, LGBMClassifier):
+        contributions = np.asarray(member.predict(matrix, pred_contrib=True)).reshape(len(matrix), -1, features + 1)
+    elif isinstance(member, XGBClassifier):
+        found = member.get_booster().predict(xgboost.DMatrix(matrix), pred_contribs=True)
+        contributions = np.asarray(found).reshape(len(matrix), -1, features + 1)
+    else:
+        return None
+    values: Floats = np.abs(contributions[:, :, :features]).mean(axis=(0, 1)).astype(np.float64)
+    return values
+
+
+def _permutation_shares(
+    model: VotingModel,
+    data: PreparedData,
+    signals: Sequence[ColumnSignal],
+    rng: np.random.Generator,
+    budget: Budget,
+) -> tuple[Floats, str]:
+    rows = _sample(len(data.matrix), PERMUTATION_ROWS, rng)
+    matrix, codes = data.matrix[rows], data.codes[rows]
+    columns = [signal.column for signal in signals[:PERMUTATION_COLUMNS]] or list(
+        dict.fromkeys(feature.column for feature in data.spec.features)
+    )[:PERMUTATION_COLUMNS]
+    base = log_loss(codes, model.probabilities(matrix))
+    shares = np.zeros(matrix.shape[1])
+    done = 0
+    for column in columns:
+        if done and budget.left <= 0:
+            break
+        for position, feature in enumerate(data.spec.features):
+            if feature.column == column:
+                shuffled = matrix.copy()
+                losses = []
+                for _ in range(REPEATS):
+                    shuffled[:, position] = rng.permutation(matrix[:, position])
+                    losses.append(log_loss(codes, model.probabilities(shuffled)))
+                shares[position] = max(0.0, float(np.mean(losses)) - base)
+        done += 1
+    total = len({feature.column for feature in data.spec.features})
+    method = f"permutation importance (rise of the log loss) on {len(rows):,} rows, {REPEATS} repeats"
+    if done < total:
+        method += f"; only the {done} of {total:,} columns that say most about the label by themselves were permuted"
+    return (shares / shares.sum() if shares.sum() > 0 else shares), method
+
+
+def _sample(rows: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return np.arange(rows) if rows <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _ranked(shares: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))

@@ -1,0 +1,165 @@
+"""The data guard: what a person should know about the data before trusting the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from azureml_local.automl.feature_plan import MAX_LEVELS
+from azureml_local.automl.leakage import ColumnSignal
+from azureml_local.automl.prepare import PreparedData
+from azureml_local.features.frame import to_levels
+from azureml_workspace.records import DataGuardFinding
+
+IMBALANCE = 0.2
+"""The smallest class has less than this share of the largest one's rows (Azure's guardrail draws the same line)."""
+
+MAX_NAMED_COLUMNS = 50
+
+_DROPPED = {
+    "all null": ("all_null_column", "warning", "hold no value at all"),
+    "constant": ("constant_column", "warning", "hold the same value in every row"),
+    "id-like": ("id_like_column", "warning", "name rows instead of describing them"),
+    "excluded": ("excluded_column", "info", "were excluded by exclude_columns"),
+}
+
+
+def inspect_data(data: PreparedData, signals: Sequence[ColumnSignal]) -> list[DataGuardFinding]:
+    """Findings, gravest first."""
+    findings = [
+        *_unlabelled(data),
+        *_imbalance(data),
+        *_leaks(signals),
+        *_dropped_columns(data),
+        *_missing_values(data),
+        *_many_levels(data),
+        *_mixed_types(data),
+        *_duplicates(data),
+    ]
+    return sorted(findings, key=lambda finding: ("error", "warning", "info").index(finding.severity))
+
+
+def _finding(guard: str, severity: str, message: str, action: str, columns: Sequence[str] = ()) -> DataGuardFinding:
+    level: Literal["info", "warning"] = "warning" if severity == "warning" else "info"
+    return DataGuardFinding(
+        guard=guard, severity=level, message=message, action=action, columns=tuple(columns[:MAX_NAMED_COLUMNS])
+    )
+
+
+def _unlabelled(data: PreparedData) -> Iterable[DataGuardFinding]:
+    if data.rows_dropped:
+        rows = len(data.frame) + data.rows_dropped
+        yield _finding(
+            "missing_label",
+            "warning",
+            f"{data.rows_dropped:,} of {rows:,} rows have no label.",
+            "dropped; the model never saw them",
+            [data.label.name],
+        )
+
+
+def _imbalance(data: PreparedData) -> Iterable[DataGuardFinding]:
+    counts = np.bincount(data.codes)
+    smallest, largest = int(counts.argmin()), int(counts.argmax())
+    if counts[smallest] < IMBALANCE * counts[largest]:
+        share = counts[smallest] / counts.sum()
+        always = counts[largest] / counts.sum()
+        yield _finding(
+            "class_imbalance",
+            "warning",
+            f"class {data.classes[smallest]!r} has {counts[smallest]:,} rows ({share:.1%}); always answering "
+            f"{data.classes[largest]!r} is right in {always:.1%} of the rows.",
+            "kept as it is; judge by AUC or norm_macro_recall rather than by accuracy",
+            [data.label.name],
+        )
+
+
+def _leaks(signals: Sequence[ColumnSignal]) -> Iterable[DataGuardFinding]:
+    for signal in signals:
+        if not signal.suspect:
+            continue
+        message = f"column {signal.column!r} alone predicts the label with an AUC of {signal.auc:.3f}"
+        if signal.auc_all is not None and signal.auc_without is not None:
+            message += (
+                f"; without it the AUC of a quick model goes from {signal.auc_all:.3f} to {signal.auc_without:.3f}"
+            )
+        yield _finding(
+            "leakage_suspect",
+            "warning",
+            message + ".",
+            "kept; if it is only known after the outcome, name it in exclude_columns",
+            [signal.column],
+        )
+
+
+def _dropped_columns(data: PreparedData) -> Iterable[DataGuardFinding]:
+    for reason, (guard, severity, words) in _DROPPED.items():
+        names = [name for name, why in data.plan.dropped.items() if why == reason]
+        if names:
+            yield _finding(guard, severity, f"{_columns(names)} {words}.", "not used by the model", names)
+
+
+def _missing_values(data: PreparedData) -> Iterable[DataGuardFinding]:
+    used = {feature.column for feature in data.spec.features}
+    counts = data.frame[[name for name in data.frame.columns if name in used]].isna().sum()
+    counts = counts[counts > 0].sort_values(ascending=False)
+    if len(counts):
+        worst, share = str(counts.index[0]), counts.iloc[0] / len(data.frame)
+        yield _finding(
+            "missing_values",
+            "info",
+            f"{_columns([str(name) for name in counts.index])} have missing values, "
+            f"most of them {worst!r} ({share:.1%}).",
+            "numbers are filled with the median and flagged, a missing category is a level of its own",
+            [str(name) for name in counts.index],
+        )
+
+
+def _many_levels(data: PreparedData) -> Iterable[DataGuardFinding]:
+    for name, levels in data.plan.bounded.items():
+        yield _finding(
+            "high_cardinality",
+            "info",
+            f"column {name!r} has {levels:,} distinct values.",
+            f"the {MAX_LEVELS} most frequent are kept, the others count as unseen",
+            [name],
+        )
+
+
+def _mixed_types(data: PreparedData) -> Iterable[DataGuardFinding]:
+    for feature in data.spec.features:
+        if feature.transform != "category":
+            continue
+        counts = to_levels(data.frame[feature.column]).value_counts()
+        counts = counts[counts.index != ""]
+        numeric = pd.to_numeric(pd.Series(counts.index, dtype=object), errors="coerce").notna().to_numpy()
+        share = counts[numeric].sum() / max(1, counts.sum())
+        if 0.5 <= share < 1:
+            yield _finding(
+                "mixed_types",
+                "warning",
+                f"column {feature.column!r} mixes numbers and text: {share:.0%} of its values are numbers, others are "
+                f"like {str(counts.index[~numeric][0])[:40]!r}.",
+                "taken as text; clean the column so that it is read as numbers",
+                [feature.column],
+            )
+
+
+def _duplicates(data: PreparedData) -> Iterable[DataGuardFinding]:
+    duplicates = int(data.frame.duplicated().sum())
+    if duplicates:
+        yield _finding(
+            "duplicate_rows",
+            "info",
+            f"{duplicates:,} rows repeat an earlier row in every column.",
+            "kept; many of them would make validation scores look better than they are",
+        )
+
+
+def _columns(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return f"{'column' if len(names) == 1 else 'columns'} {shown}{more}"

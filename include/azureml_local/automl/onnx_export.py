@@ -1,0 +1,196 @@
+"""The model as one ONNX graph whose labels are those of the Python model, on every row it was trained on.
+
+The members' graphs are merged by prefixing their names, each member's probabilities are scaled by its weight and
+summed. The label comes from the sum, with the same tie rule as in Python.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from azureml_local.automl.learners import predict_probabilities
+from azureml_local.automl.model import VotingModel, decide, tie_break
+from azureml_local.automl.onnx_members import INPUT, IR_VERSION, ML_OPSET, OPSET, to_onnx
+from azureml_local.features.spec import EncoderSpec
+from azureml_workspace.errors import WorkspaceError
+from azureml_workspace.records import ColumnKind
+
+MAX_DIFFERENCE = 1e-4
+"""A member whose float32 probabilities are further from Python's on any training row is not exported."""
+
+TIE_STEPS = (1e-5, 2e-5, 3e-5, 5e-5, 8e-5)
+"""Tie rules to try. With another step another few rows lie within float32's rounding of the decision, so that one of
+them separates the rows at hand even when there are millions."""
+
+CHUNK = 50_000
+
+logger = logging.getLogger(__name__)
+
+
+class ExportError(WorkspaceError):
+    """No ONNX graph gives the labels of the Python model."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """The exported model, its graph, and the members that could not be part of it (position, reason)."""
+
+    model: VotingModel
+    graph: onnx.ModelProto
+    left_out: tuple[tuple[int, str], ...]
+    max_difference: float
+
+
+def export(
+    members: Sequence[tuple[Any, float]],
+    *,
+    spec: EncoderSpec,
+    classes: Sequence[str],
+    label_kind: ColumnKind,
+    matrix: npt.NDArray[np.float32],
+    threads: int,
+) -> Export:
+    """Convert, merge and check every row of `matrix`. Members that cannot be converted exactly are left out.
+
+    :raises ExportError: no member is left, or labels differ after all.
+    """
+    graphs: list[tuple[onnx.ModelProto, str]] = []
+    kept: list[tuple[Any, float]] = []
+    left_out: list[tuple[int, str]] = []
+    total = np.zeros((len(matrix), len(classes)))
+    for position, (estimator, weight) in enumerate(members):
+        expected = predict_probabilities(estimator, matrix, threads)
+        try:
+            graph, output = to_onnx(estimator, matrix.shape[1])
+            found = run_graph(_merge([(graph, output)], [1.0], len(classes), matrix.shape[1], 0.0), matrix, threads)[1]
+        except Exception as error:  # noqa: BLE001 - converters raise anything; the member is left out and reported
+            left_out.append((position, f"{type(error).__name__}: {str(error)[:300]}"))
+            continue
+        difference = float(np.abs(found - expected).max())
+        if not difference <= MAX_DIFFERENCE:
+            left_out.append((position, f"probabilities differ by {difference:.2g}"))
+            continue
+        graphs.append((graph, output))
+        kept.append((estimator, weight))
+        total += weight * expected
+    if not kept:
+        raise ExportError("no member of the model can be exported to ONNX: " + "; ".join(r for _, r in left_out))
+    share = sum(weight for _, weight in kept)
+    weights = [weight / share for _, weight in kept]
+    expected = total / share
+    step, graph, difference = _separating_step(graphs, weights, expected, matrix, threads)
+    estimators = [estimator for estimator, _ in kept]
+    model = VotingModel(
+        spec=spec,
+        members=list(zip(estimators, weights, strict=True)),
+        classes=classes,
+        label_kind=label_kind,
+        tie_step=step,
+    )
+    return Export(model, graph, tuple(left_out), difference)
+
+
+def _separating_step(
+    graphs: Sequence[tuple[onnx.ModelProto, str]],
+    weights: Sequence[float],
+    expected: npt.NDArray[np.float64],
+    matrix: npt.NDArray[np.float32],
+    threads: int,
+) -> tuple[float, onnx.ModelProto, float]:
+    classes = expected.shape[1]
+    differing = 0
+    for step in (min(step, step * 20 / classes) for step in TIE_STEPS):
+        graph = _merge(graphs, weights, classes, matrix.shape[1], step)
+        labels, probabilities = run_graph(graph, matrix, threads)
+        differing = int((labels != decide(expected, step)).sum())
+        if differing == 0:
+            return step, graph, float(np.abs(probabilities - expected).max())
+        logger.warning("tie step %g: ONNX and Python labels differ on %d rows", step, differing)
+    raise ExportError(f"labels of the ONNX graph and of the Python model differ on {differing} of {len(matrix)} rows.")
+
+
+def run_graph(
+    model: onnx.ModelProto, matrix: npt.NDArray[np.float32], threads: int = 1
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Labels (positions among the classes) and probabilities of every row of `matrix`."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    parts = [
+        session.run(["label", "probabilities"], {INPUT: matrix[begin : begin + CHUNK]})
+        for begin in range(0, len(matrix), CHUNK)
+    ]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _merge(
+    graphs: Sequence[tuple[onnx.ModelProto, str]], weights: Sequence[float], classes: int, features: int, step: float
+) -> onnx.ModelProto:
+    nodes: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = []
+    terms: list[str] = []
+    for position, ((model, output), weight) in enumerate(zip(graphs, weights, strict=True)):
+        prefix = f"m{position}_"
+        nodes.extend(_prefixed(node, prefix) for node in _needed(model.graph, output))
+        constants.extend(_renamed(tensor, prefix + tensor.name) for tensor in model.graph.initializer)
+        constants.append(numpy_helper.from_array(np.array(weight, dtype=np.float32), f"{prefix}weight"))
+        nodes.append(helper.make_node("Mul", [prefix + output, f"{prefix}weight"], [f"{prefix}term"]))
+        terms.append(f"{prefix}term")
+    constants.append(numpy_helper.from_array(tie_break(classes, step).astype(np.float32), "tie_break"))
+    nodes.append(helper.make_node("Sum", terms, ["probabilities"]))
+    nodes.append(helper.make_node("Add", ["probabilities", "tie_break"], ["decided"]))
+    nodes.append(helper.make_node("ArgMax", ["decided"], ["label"], axis=1, keepdims=0))
+    graph = helper.make_graph(
+        nodes,
+        "voting_model",
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", features])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["N"]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes]),
+        ],
+        constants,
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    merged = helper.make_model(graph, opset_imports=opsets, producer_name="azureml_local", ir_version=IR_VERSION)
+    onnx.checker.check_model(merged)
+    return merged
+
+
+def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+    """The nodes that `output` depends on, in order; a converter's label output and what feeds only it are left."""
+    wanted = {output}
+    needed: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            wanted.update(node.input)
+            needed.append(node)
+    return needed[::-1]
+
+
+def _prefixed(node: onnx.NodeProto, prefix: str) -> onnx.NodeProto:
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.name = prefix + node.name
+    for names in (copy.input, copy.output):
+        for position, name in enumerate(names):
+            if name and name != INPUT:
+                names[position] = prefix + name
+    return copy
+
+
+def _renamed(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
+    copy = onnx.TensorProto()
+    copy.CopyFrom(tensor)
+    copy.name = name
+    return copy

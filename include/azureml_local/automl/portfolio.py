@@ -1,0 +1,83 @@
+"""Where the search starts: configurations that do well on tabular data, before anything is known about this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from azureml_local.automl import catalog
+from azureml_local.automl.learners import CLASS_WEIGHT, Candidate
+
+BREADTH_ROWS = 10_000
+"""Up to so many rows the algorithms that rarely win on large data are cheap enough to be tried anyway."""
+
+LIGHTGBM_SLOW: Mapping[str, Any] = {
+    "n_estimators": 400,
+    "learning_rate": 0.025,
+    "num_leaves": 20,
+    "min_child_samples": 40,
+    "colsample_bytree": 0.5,
+    "subsample": 0.8,
+    "subsample_freq": 1,
+    "reg_lambda": 5.0,
+}
+LIGHTGBM_DEFAULT: Mapping[str, Any] = {"n_estimators": 100, "learning_rate": 0.1, "num_leaves": 31}
+HIST_DEFAULT: Mapping[str, Any] = {"max_iter": 100, "learning_rate": 0.1, "max_leaf_nodes": 31}
+XGBOOST_SLOW: Mapping[str, Any] = {"n_estimators": 300, "learning_rate": 0.04, "max_depth": 5}
+# Forests are bounded in leaves, because their size is the memory of the web service.
+FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 400, "min_samples_leaf": 2}
+
+
+def portfolio(
+    models: Sequence[str], rows: int, classes: int, primary_metric: str, *, quick_first: bool
+) -> list[Candidate]:
+    """The first candidates, most promising first; with `quick_first` the cheapest of them leads.
+
+    `models` are the algorithms the run may try. The forests, the logistic regression and the tree are in it when there
+    are at most 10,000 rows, or when the boosted algorithms are not allowed.
+    """
+    boosted = [
+        Candidate(catalog.LIGHTGBM, _rounds(LIGHTGBM_SLOW, "n_estimators", classes, rows)),
+        Candidate(catalog.LIGHTGBM, _rounds(LIGHTGBM_DEFAULT, "n_estimators", classes, rows)),
+        Candidate(catalog.HIST_GRADIENT_BOOSTING, _rounds(HIST_DEFAULT, "max_iter", classes, rows)),
+        Candidate(catalog.XGBOOST, _rounds(XGBOOST_SLOW, "n_estimators", classes, rows)),
+    ]
+    if quick_first:
+        boosted[0], boosted[1] = boosted[1], boosted[0]
+    breadth = [
+        Candidate(catalog.LOGISTIC_REGRESSION, {"C": 1.0}),
+        Candidate(catalog.EXTRA_TREES, FOREST),
+        Candidate(catalog.RANDOM_FOREST, FOREST),
+        Candidate(catalog.DECISION_TREE, {"max_depth": 6, "min_samples_leaf": max(2, min(20, rows // 50))}),
+    ]
+    chosen = [candidate for candidate in boosted if candidate.algorithm in models]
+    if rows <= BREADTH_ROWS or len(set(models)) < len(catalog.ALLOWED_MODELS):
+        chosen += [candidate for candidate in breadth if candidate.algorithm in models]
+    if primary_metric == "norm_macro_recall":
+        # It counts every class alike, so models that do too have to be among the candidates.
+        chosen = [
+            variant
+            for candidate in chosen
+            for variant in (
+                Candidate(candidate.algorithm, {**candidate.parameters, CLASS_WEIGHT: "balanced"}),
+                candidate,
+            )
+        ]
+    return chosen
+
+
+def _rounds(parameters: Mapping[str, Any], rounds: str, classes: int, rows: int) -> dict[str, Any]:
+    """Fewer, larger steps where each round grows one tree per class, and leaves that small data can fill."""
+    scaled = dict(parameters)
+    if classes > 2:
+        shrink = float(np.sqrt(2 / classes))
+        scaled[rounds] = max(30, round(scaled[rounds] * shrink))
+        scaled["learning_rate"] = min(0.2, scaled["learning_rate"] / shrink)
+    smallest = max(3, rows // 50)
+    if rounds == "n_estimators" and "num_leaves" in scaled:
+        scaled["min_child_samples"] = min(scaled.get("min_child_samples", 20), smallest)
+    elif rounds == "max_iter":
+        scaled["min_samples_leaf"] = min(20, smallest)
+    return scaled
