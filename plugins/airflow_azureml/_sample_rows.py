@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _SPARE = 4
 """Read that many times the rows wanted: those without a label are passed over."""
 
+_MOST_ROWS = 10_000
+"""What a web service takes in one request."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RowSource:
@@ -34,8 +37,8 @@ class RowSource:
         number = arguments.integer("row_count", count)
         if given and not arguments.is_absent(dataset):
             raise InvalidRequest("rows and dataset are both given; give one of them.")
-        if not 1 <= number <= 10_000:
-            raise InvalidRequest(f"row_count is {number}; give 1 to 10000 rows.")
+        if not 1 <= number <= _MOST_ROWS:
+            raise InvalidRequest(f"row_count is {number}; give 1 to {_MOST_ROWS} rows.")
         reference = None if arguments.is_absent(dataset) else dataset_reference(dataset, None)
         if reference and not label:
             raise InvalidRequest(
@@ -59,7 +62,7 @@ class RowSource:
 
     def _from_dataset(self, workspace: Workspace, reference: Reference) -> list[dict[str, Any]]:
         dataset = workspace.get_dataset(reference.name, reference.version)
-        found = workspace.take_rows(dataset.name, dataset.version, self.count * _SPARE)
+        found = workspace.take_rows(dataset.name, dataset.version, min(self.count * _SPARE, _MOST_ROWS))
         rows = [
             {column: value for column, value in row.items() if column != self.label}
             for row in found

@@ -15,7 +15,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types: dict, list, str, int, float, bool, None. Tuples become lists, dates ISO 8601."""
-        built: dict[str, Any] = msgspec.to_builtins(self)
+        built: dict[str, Any] = _with_lists(msgspec.to_builtins(self))
         return built
 
     @classmethod
@@ -28,3 +28,12 @@ class Record:
             return msgspec.convert(data, cls)
         except msgspec.ValidationError as error:
             raise InvalidRequest(f"{cls.__name__}: {error}") from error
+
+
+def _with_lists(value: Any) -> Any:
+    """`value` with lists for tuples, which msgspec leaves as they are and Airflow's XCom wraps in a type tag."""
+    if isinstance(value, dict):
+        return {key: _with_lists(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_lists(item) for item in value]
+    return value

@@ -43,7 +43,7 @@ class ProgressLog:
         progress = seen.progress
         news: tuple[object, ...] = (seen.run.status,)
         if progress is not None:
-            news += (progress.phase, progress.trials_done, progress.trials_failed, progress.best_score)
+            news = (progress.phase, progress.trials_done, progress.trials_failed, progress.best_score)
         if news == self._last:
             return
         self._last = news
@@ -55,7 +55,7 @@ class ProgressLog:
 
 def describe(progress: AutoMLProgress, metric: str) -> str:
     """One line: phase, trials done, the best so far, time left."""
-    parts = [f"{progress.trials_done} trials done"]
+    parts = [f"{progress.trials_done} trial{'' if progress.trials_done == 1 else 's'} done"]
     if progress.trials_failed:
         parts[0] += f" ({progress.trials_failed} failed)"
     if progress.best_score is not None:

@@ -164,7 +164,7 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         run = workspace.submit_automl(settings, submission_key=submission_key(context, settings))
         self._run_id = run.run_id
         AzureMLRunLink().push(self, context, run.portal_url)
-        self.log.info("Run %s is %s: %s", run.run_id, run.status, run.portal_url)
+        self.log.info("Run %s of experiment %s: %s", run.run_id, settings.experiment_name, run.portal_url)
 
         run = self._wait(settings, patience)
         result = workspace.automl_result(run.run_id)
