@@ -78,13 +78,16 @@ class ServiceProcess:
         """Take in that the process is gone, and decide when the next may start."""
         if self._process is None:
             return
-        lines = tail_lines(self._folder / LOG_FILE, _LOG_LINES_SHOWN)
-        last = "; the last lines of its log: " + " | ".join(lines) if lines else ""
-        self.last_death = f"{self._process.end_reason}{last}"
+        self.last_death = self._process.end_reason
         self._quick_deaths = self._quick_deaths + 1 if self.age_seconds < QUICK_DEATH_SECONDS else 0
         backoff = min(_FIRST_BACKOFF_SECONDS * 2**self._quick_deaths, _LONGEST_BACKOFF_SECONDS)
         self._start_again_at = time.monotonic() + backoff
         self._process = None
+
+    def last_words(self) -> str:
+        """The end of the service's log, for an error message."""
+        lines = tail_lines(self._folder / LOG_FILE, _LOG_LINES_SHOWN)
+        return "; the last lines of its log: " + " | ".join(lines) if lines else "; its log is empty"
 
     def start_when_due(self) -> bool:
         """Start a process, unless it has to wait for its turn. :raises OSError: it cannot be started."""

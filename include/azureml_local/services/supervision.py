@@ -12,6 +12,7 @@ from azureml_workspace.records import DeploySettings
 from azureml_workspace.statuses import ServiceState
 
 PROBE_EVERY_SECONDS = 5.0
+PROBE_AGAIN_SECONDS = 1.0
 MOST_SILENT_PROBES = 3
 TAKE_UP_SECONDS = 60.0
 """How long a process may take to say what became of a deployment."""
@@ -25,6 +26,12 @@ class Watch:
     next_probe_at: float = 0.0
     silent_probes: int = 0
     asked_at: float = field(default_factory=time.monotonic)
+
+    def expect_answer(self) -> None:
+        """The process was started, or asked for something new: what is known of it is out of date."""
+        self.asked_at = time.monotonic()
+        self.next_probe_at = 0.0
+        self.silent_probes = 0
 
 
 def look_at(service: StoredService, watch: Watch) -> StoredService:
@@ -48,11 +55,12 @@ def _without_process(service: StoredService, watch: Watch) -> StoredService:
         return replace(
             service,
             state=ServiceState.FAILED,
-            error=f"its process dies again and again right after its start: {watch.process.last_death}",
+            error=f"its process dies again and again right after its start: {watch.process.last_death}"
+            f"{watch.process.last_words()}",
         )
     try:
         if watch.process.start_when_due():
-            watch.asked_at = time.monotonic()
+            watch.expect_answer()
     except OSError as error:
         return replace(service, state=ServiceState.FAILED, error=f"its process cannot be started: {error}")
     if service.state is ServiceState.TRANSITIONING:
@@ -74,7 +82,7 @@ def _refused(service: StoredService, watch: Watch, status: ServiceStatus) -> Sto
     """An update that is refused is taken back, so that a restart starts what serves now and not what cannot."""
     reason = status.error or "its process gave no reason"
     if service.live is not None and service.live != service.wanted:
-        watch.asked_at = time.monotonic()
+        watch.expect_answer()
         refused = (
             f"the update to {_model(service.wanted)} was refused: {reason}; {_model(service.live)} goes on serving"
         )
@@ -93,21 +101,19 @@ def _refused(service: StoredService, watch: Watch, status: ServiceStatus) -> Sto
 
 
 def _taken_up(service: StoredService, watch: Watch) -> StoredService:
-    settled = service.live == service.wanted and service.state is not ServiceState.TRANSITIONING
     now = time.monotonic()
-    if settled and now < watch.next_probe_at:
+    if now < watch.next_probe_at:
         return service
-    watch.next_probe_at = now + PROBE_EVERY_SECONDS
     if answers(service.host, service.port):
+        watch.next_probe_at = now + PROBE_EVERY_SECONDS
         watch.silent_probes = 0
         state = ServiceState.UNHEALTHY if service.refused else ServiceState.HEALTHY
         return replace(service, live=service.wanted, state=state, error=service.refused)
+    watch.next_probe_at = now + PROBE_AGAIN_SECONDS
     watch.silent_probes += 1
-    if watch.silent_probes >= MOST_SILENT_PROBES:
-        return replace(service, state=ServiceState.UNHEALTHY, error="its process runs but does not answer GET /")
-    if not settled:
-        watch.next_probe_at = now
-    return service
+    if watch.silent_probes < MOST_SILENT_PROBES:
+        return service
+    return replace(service, state=ServiceState.UNHEALTHY, error="its process runs but does not answer GET /")
 
 
 def _model(settings: DeploySettings) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -81,7 +80,7 @@ class Supervisor:
         service = replace(service, generation=service.generation + 1, updated_at=datetime.now(UTC))
         self.write_files(service)
         self._store.save(service)
-        self.watch(service.name).asked_at = time.monotonic()
+        self.watch(service.name).expect_answer()
         return service
 
     def write_files(self, service: StoredService) -> None:
