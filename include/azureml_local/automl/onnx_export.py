@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,10 +41,14 @@ class ExportError(WorkspaceError):
 
 @dataclass(frozen=True)
 class Export:
-    """The exported model, its graph, and the members that could not be part of it (position, reason)."""
+    """The exported model, its graph, and the members that could not be part of it (position, reason).
+
+    `codes` are the labels it gives the rows of the matrix it was checked on, as positions among the classes.
+    """
 
     model: VotingModel
-    graph: onnx.ModelProto
+    graph: onnx.ModelProto = field(repr=False)
+    codes: npt.NDArray[np.int64] = field(repr=False)
     left_out: tuple[tuple[int, str], ...]
     max_difference: float
 
@@ -71,7 +75,8 @@ def export(
         try:
             graph, output = to_onnx(estimator, matrix.shape[1])
             found = run_graph(_merge([(graph, output)], [1.0], len(classes), matrix.shape[1], 0.0), matrix, threads)[1]
-        except Exception as error:  # noqa: BLE001 - converters raise anything; the member is left out and reported
+        except Exception as error:  # converters raise anything; the member is left out and reported
+            logger.warning("member %d cannot be exported", position, exc_info=True)
             left_out.append((position, f"{type(error).__name__}: {str(error)[:300]}"))
             continue
         difference = float(np.abs(found - expected).max())
@@ -95,7 +100,7 @@ def export(
         label_kind=label_kind,
         tie_step=step,
     )
-    return Export(model, graph, tuple(left_out), difference)
+    return Export(model, graph, decide(expected, step), tuple(left_out), difference)
 
 
 def _separating_step(
@@ -142,7 +147,7 @@ def _merge(
     terms: list[str] = []
     for position, ((model, output), weight) in enumerate(zip(graphs, weights, strict=True)):
         prefix = f"m{position}_"
-        nodes.extend(_prefixed(node, prefix) for node in _needed(model.graph, output))
+        nodes.extend(_prefixed(node, prefix, number) for number, node in enumerate(_needed(model.graph, output)))
         constants.extend(_renamed(tensor, prefix + tensor.name) for tensor in model.graph.initializer)
         constants.append(numpy_helper.from_array(np.array(weight, dtype=np.float32), f"{prefix}weight"))
         nodes.append(helper.make_node("Mul", [prefix + output, f"{prefix}weight"], [f"{prefix}term"]))
@@ -178,10 +183,10 @@ def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
     return needed[::-1]
 
 
-def _prefixed(node: onnx.NodeProto, prefix: str) -> onnx.NodeProto:
+def _prefixed(node: onnx.NodeProto, prefix: str, number: int) -> onnx.NodeProto:
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
-    copy.name = prefix + node.name
+    copy.name = f"{prefix}{number}"
     for names in (copy.input, copy.output):
         for position, name in enumerate(names):
             if name and name != INPUT:

@@ -11,9 +11,9 @@ from typing import Any
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from azureml_local.automl.model import VotingModel
 from azureml_local.automl.onnx_export import Export
 from azureml_local.automl.prepare import PreparedData
 from azureml_local.features.spec import ModelSignature
@@ -68,7 +68,7 @@ _LIBRARIES = ("joblib", "lightgbm", "msgspec", "numpy", "pandas", "scikit-learn"
 
 def write_package(folder: Path, exported: Export, data: PreparedData) -> ModelSignature:
     """Write the six files of the package into `folder`, and give the signature."""
-    signature = make_signature(exported.model, data)
+    signature = make_signature(data, exported.codes)
     write_bytes(folder / "model.onnx", exported.graph.SerializeToString())
     pickled = io.BytesIO()
     joblib.dump(exported.model, pickled, compress=3)
@@ -80,10 +80,12 @@ def write_package(folder: Path, exported: Export, data: PreparedData) -> ModelSi
     return signature
 
 
-def make_signature(model: VotingModel, data: PreparedData) -> ModelSignature:
-    """The signature, with sample rows of every predicted class where there is room for it."""
+def make_signature(data: PreparedData, codes: npt.NDArray[np.int64]) -> ModelSignature:
+    """The signature, with sample rows of every predicted class where there is room for it.
+
+    `codes` are the classes that the model gives the rows of the data.
+    """
     inputs = [column.name for column in data.inputs]
-    codes = model.predict_codes(data.matrix)
     firsts = [int(np.flatnonzero(codes == code)[0]) for code in np.unique(codes)]
     others = [row for row in range(min(len(codes), SAMPLE_ROWS)) if row not in firsts]
     rows = sorted((firsts + others)[:SAMPLE_ROWS])
