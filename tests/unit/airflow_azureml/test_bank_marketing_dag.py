@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from mlops_config.bank_marketing import BANK_MARKETING
+
+pytestmark = pytest.mark.unit
+
+DAG_FILE = Path(__file__).parents[3] / "dags" / "bank_marketing_train.py"
+CHAIN = ["register_dataset", "automl_run", "deploy", "enable_insights", "smoke_score", "benchmark"]
+
+
+@pytest.fixture(scope="module")
+def dag() -> DAG:
+    bag = DagBag(dag_folder=str(DAG_FILE))
+    assert bag.import_errors == {}
+    return bag.dags["bank_marketing_train"]
+
+
+def test_tasks_in_a_chain(dag: DAG) -> None:
+    assert sorted(dag.task_ids) == sorted(CHAIN)
+    for before, after in pairwise(CHAIN):
+        assert after in dag.get_task(before).downstream_task_ids
+
+
+def test_it_serialises_and_comes_back(dag: DAG) -> None:
+    data = json.loads(json.dumps(DagSerialization.to_dict(dag)))
+    assert sorted(DagSerialization.from_dict(data).task_dict) == sorted(CHAIN)
+
+
+def test_runs_only_when_asked_one_at_a_time_with_retries(dag: DAG) -> None:
+    assert dag.schedule is None
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+    assert dag.doc_md
+    assert all(task.retries >= 1 for task in dag.tasks)
+
+
+def test_every_parameter_explains_itself_and_its_default_is_valid(dag: DAG) -> None:
+    dag.params.validate()
+    for name in dag.params:
+        assert dag.params.get_param(name).schema["title"], name
+    assert dag.params["data_path"] == BANK_MARKETING.url
+    assert dag.params["label"] == "y"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("data_path", ""),
+        ("label", ""),
+        ("service_name", "My_Service"),
+        ("service_name", "ab"),
+        ("service_name", "a" * 33),
+        ("service_name", "abc-"),
+        ("primary_metric", "AUC"),
+        ("experiment_timeout_minutes", 0),
+        ("experiment_timeout_minutes", 1441),
+        ("iterations", 0),
+        ("exclude_columns", "duration"),
+        ("benchmark_requests", 0),
+        ("benchmark_concurrency", 257),
+        ("benchmark_max_p95_ms", 0),
+    ],
+)
+def test_the_form_refuses(dag: DAG, name: str, value: object) -> None:
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param(name).resolve(value)

@@ -1,0 +1,134 @@
+"""What every operator of the package keeps."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
+
+from airflow_azureml.hook import AzureMLHook
+from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
+from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpointOperator
+from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
+from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
+from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
+from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
+from airflow_azureml.provider import get_provider_info
+from azureml_workspace.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ServiceUnavailable,
+    Throttled,
+    Unauthorized,
+    WorkspaceError,
+)
+
+pytestmark = pytest.mark.unit
+
+MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
+    AzureMLRegisterDatasetOperator: {"data": "a.csv", "name": "d"},
+    AzureMLAutoMLRunOperator: {"dataset": "d", "label_column_name": "y", "experiment_name": "e"},
+    AzureMLDeployModelOperator: {"model": "m", "service_name": "svc-a"},
+    AzureMLEnableInsightsOperator: {"service": "svc-a"},
+    AzureMLSmokeScoreOperator: {"service": "svc-a"},
+    AzureMLBenchmarkEndpointOperator: {"service": "svc-a"},
+}
+OPERATORS = list(MAKE)
+
+
+def arguments_of(operator: type[BaseOperator]) -> set[str]:
+    parameters = inspect.signature(operator.__init__).parameters.values()
+    assert all(p.kind in {p.KEYWORD_ONLY, p.VAR_KEYWORD} for p in parameters if p.name != "self")
+    return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_own_argument_is_keyword_only_and_templated(operator: type[AzureMLBaseOperator]) -> None:
+    assert arguments_of(operator) | {"azureml_conn_id"} == set(operator.template_fields)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_constructor_keeps_arguments_as_they_are_and_looks_nothing_up(
+    operator: type[AzureMLBaseOperator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise AssertionError("I/O in a constructor")
+
+    monkeypatch.setattr(AzureMLHook, "get_connection", forbidden)
+    task = operator(task_id="t", azureml_conn_id="missing", **MAKE[operator])
+    assert {name: getattr(task, name) for name in MAKE[operator]} == MAKE[operator]
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_templates_reach_every_field(operator: type[AzureMLBaseOperator]) -> None:
+    with DAG("d", schedule=None):
+        task = operator(task_id="t", **dict.fromkeys(arguments_of(operator), "{{ params.x }}"))
+    task.render_template_fields({"params": {"x": "rendered"}})
+    assert {getattr(task, field) for field in arguments_of(operator)} == {"rendered"}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_missing_connection_fails_at_once_and_says_how_to_make_it(
+    operator: type[AzureMLBaseOperator], context: TaskContext, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("y\n1\n")
+    monkeypatch.chdir(tmp_path)
+    task = operator(task_id="t", azureml_conn_id="nowhere", **MAKE[operator])
+    with pytest.raises(AirflowFailException, match="airflow connections add nowhere"):
+        task.execute(context)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [InvalidRequest, NotFound, Conflict, Unauthorized, ServiceUnavailable, Throttled])
+@pytest.mark.parametrize(
+    ("operator", "call"),
+    [
+        (AzureMLRegisterDatasetOperator, "register_dataset"),
+        (AzureMLAutoMLRunOperator, "submit_automl"),
+        (AzureMLDeployModelOperator, "deploy"),
+        (AzureMLEnableInsightsOperator, "set_app_insights"),
+        (AzureMLSmokeScoreOperator, "get_service"),
+        (AzureMLBenchmarkEndpointOperator, "service_keys"),
+    ],
+)
+def test_retry_policy(
+    operator: type[AzureMLBaseOperator],
+    call: str,
+    error: type[WorkspaceError],
+    workspace: FakeWorkspace,
+    context: TaskContext,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a.csv").write_text("y\n1\n")
+    monkeypatch.chdir(tmp_path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error("what happened")
+
+    monkeypatch.setattr(workspace, call, fail)
+    expected = error if error.retryable else AirflowFailException
+    with pytest.raises(expected, match="what happened") as caught:
+        operator(task_id="t", **MAKE[operator]).execute(context)  # type: ignore[arg-type]
+    if not error.retryable:
+        assert isinstance(caught.value.__cause__, error)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_kill_before_anything_happened(operator: type[AzureMLBaseOperator]) -> None:
+    operator(task_id="t", **MAKE[operator]).on_kill()
+
+
+def test_links_are_announced_to_airflow() -> None:
+    announced = set(get_provider_info()["extra-links"])
+    used = {
+        f"{type(link).__module__}.{type(link).__name__}"
+        for operator in OPERATORS
+        for link in operator.operator_extra_links
+    }
+    assert used == announced
