@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from azureml_endpoint.errors import EndpointError
 from azureml_workspace.errors import Conflict, InvalidRequest, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 from scripts.run.airflow_process import AirflowProcess, RunFiles
@@ -28,6 +29,12 @@ from scripts.run.result import last_run, write_json
 from scripts.run.sample_request import write_sample_request
 
 EXIT_CANCELED = 130
+
+
+def make_console() -> Console:
+    """Where the output goes; a log file has no width of its own, and 80 columns would fold most lines."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
 
 
 @contextmanager
@@ -65,15 +72,15 @@ class MakeRun:
         content = last_run(run, dag_id=DAG_ID, total_seconds=time.monotonic() - self._started)
         write_json(self._layout.last_run, content)
         if run.state == "success":
-            self._report_success(run, content)
-            return 0
+            return self._report_success(run, content)
         self._report_failure(run, files)
         return EXIT_CANCELED if run.state == "canceled" else 1
 
     def _prepare_and_follow(self, child: AirflowProcess) -> RunProgress:
         try:
-            url, said = start_local_server(self._layout)
-            self._console.print(Text(f"local Azure ML   {said or url}"))
+            server = start_local_server(self._layout)
+            url = server.url
+            self._console.print(Text(f"local Azure ML   {server.message}"))
             data = obtain_data(self._layout, self._options)
         except WorkspaceError as error:
             run = RunProgress()
@@ -82,31 +89,35 @@ class MakeRun:
         self._console.print(Text(f"data             {data.message}", "bold yellow" if data.is_generated else ""))
         child.give_plan(url, self._options.run_conf(data.path))
         workspace = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
-        with make_display(self._console) as display:
+        with make_display(self._console, self._started) as display:
             return follow(child, display, workspace)
 
-    def _report_success(self, run: RunProgress, content: dict[str, Any]) -> None:
+    def _report_success(self, run: RunProgress, content: dict[str, Any]) -> int:
         console, layout = self._console, self._layout
         service = content["service"]
         console.print(result_table(content))
         automl = run.tasks["automl_run"].result
         print_findings(console, automl["findings"], automl["findings_count"])
-        write_sample_request(layout, service)
+        try:
+            write_sample_request(layout, service)
+        except EndpointError as error:
+            console.print(Text(f"The web service does not answer any more: {error}", "bold red"))
+            return 1
         console.print("[bold]Score the sample[/bold] (from this folder; the shell fetches the key):\n")
         # Not through the console, which would fold the line that is to be copied.
         print(curl_line(layout, service["name"], service["scoring_uri"]))
         console.print(
             f"\nThe web service goes on answering; `make down` stops everything. "
-            f"The result for programs: {layout.shown(layout.last_run)}",
-            highlight=False,
+            f"The result for programs: {layout.shown(layout.last_run)}"
         )
+        return 0
 
     def _report_failure(self, run: RunProgress, files: RunFiles) -> None:
         console = self._console
         console.print()
         if run.state == "canceled":
             console.print("[bold]Canceled.[/bold] What was registered and deployed before stays.")
-        for task in run.failed_tasks():
+        for task in run.failed_tasks() if run.state == "failed" else ():
             console.print(Text(f"{task.task_id} failed: {task.error or 'no reason was given'}", "bold red"))
         if run.error:
             console.print(Text(run.error, "bold red"))
@@ -119,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = RunOptions.parse(arguments)
         with only_run(layout):
-            return MakeRun(layout, options, Console()).execute()
+            return MakeRun(layout, options, make_console()).execute()
     except (InvalidRequest, Conflict) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2

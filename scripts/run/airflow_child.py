@@ -8,13 +8,13 @@ into the events file; standard output and error are Airflow's own talk, for the 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -62,28 +62,29 @@ def load_dag(layout: Layout) -> DAG:
 
 
 class Cancellation:
-    """What SIGINT does: tell the running task to stop, as Airflow would; between tasks, interrupt at once."""
+    """What SIGINT does: tell the running task to stop, as Airflow would; where none runs, interrupt at once."""
 
     def __init__(self) -> None:
         self.requested = False
-        self._listener: TaskListener | None = None
-
-    @contextmanager
-    def watching(self, listener: TaskListener) -> Iterator[None]:
-        """From here on SIGINT goes through this."""
-        self._listener = listener
+        self.listener: TaskListener | None = None
         signal.signal(signal.SIGINT, self._on_interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
         first, self.requested = not self.requested, True
-        task = self._listener.running_task if self._listener else None
+        task = self.listener.running_task if self.listener else None
         if task is None or not first:
             raise KeyboardInterrupt
         task.on_kill()
+
+
+def cancel_with_parent() -> None:
+    """Interrupt this process once the parent is gone, however it went: it holds the other end of standard input."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
 
 
 def close_open_runs() -> None:
@@ -107,7 +108,7 @@ def close_open_runs() -> None:
         )
 
 
-def run(plan: dict[str, Any], layout: Layout, events: EventWriter) -> RunEnded:
+def run(plan: dict[str, Any], layout: Layout, events: EventWriter, cancellation: Cancellation) -> RunEnded:
     """Run the DAG to its end and say how that was."""
     from airflow.sdk.exceptions import AirflowException
     from airflow.sdk.listener import get_listener_manager
@@ -115,13 +116,11 @@ def run(plan: dict[str, Any], layout: Layout, events: EventWriter) -> RunEnded:
     from azureml_workspace.settings import WorkspaceSettings
     from scripts.run.task_listener import TaskListener
 
-    cancellation = Cancellation()
     workspace = WorkspaceSettings(url=plan["url"], token_file=plan["token_file"])
-    listener = TaskListener(events, workspace, lambda: cancellation.requested)
+    listener = cancellation.listener = TaskListener(events, workspace, lambda: cancellation.requested)
     get_listener_manager().add_listener(listener)  # type: ignore[no-untyped-call]
     try:
-        with cancellation.watching(listener):
-            dag_run = load_dag(layout).test(run_conf=plan["conf"])
+        dag_run = load_dag(layout).test(run_conf=plan["conf"])
         return RunEnded(state=str(dag_run.state))
     except KeyboardInterrupt:
         close_open_runs()
@@ -129,16 +128,12 @@ def run(plan: dict[str, Any], layout: Layout, events: EventWriter) -> RunEnded:
     except (AirflowException, LookupError, ValueError) as error:
         return RunEnded(state="failed", error=f"{type(error).__name__}: {error}")
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         listener.close()
 
 
-def main() -> int:
-    """Exit code 0 when the DAG run succeeded."""
-    events_path = Path(sys.argv[1])
-    layout = Layout.here()
-    events = EventWriter(events_path)
-    # Until a run can be cancelled properly, the parent's word to stop is the end of standard input.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def load_and_run(layout: Layout, events: EventWriter, cancellation: Cancellation) -> RunEnded | None:
+    """Load Airflow, wait for the plan, run it; None when the parent has gone without giving one."""
     migrate(layout)
     from airflow.dag_processing.dagbag import DagBag  # noqa: F401  # loads what takes long
 
@@ -146,13 +141,30 @@ def main() -> int:
     events.write(AirflowReady())
     line = sys.stdin.readline()
     if not line:
-        return 1
+        return None
     plan = json.loads(line)
     os.environ[CONNECTION_VARIABLE] = plan["connection"]
-    ended = run(plan, layout, events)
+    cancel_with_parent()
+    return run(plan, layout, events, cancellation)
+
+
+def main() -> int:
+    """Exit code 0 when the DAG run succeeded."""
+    events = EventWriter(Path(sys.argv[1]))
+    try:
+        ended = load_and_run(Layout.here(), events, Cancellation())
+    except KeyboardInterrupt:
+        ended = RunEnded(state="canceled")
+    if ended is None:
+        return 1
     events.write(ended)
     return 0 if ended.state == "success" else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Airflow's in-process API server takes seconds to wind down, and a person is waiting for the result.
+    os._exit(code)

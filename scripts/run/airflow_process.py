@@ -82,12 +82,12 @@ class AirflowProcess:
 
     @property
     def end_reason(self) -> str:
-        """How it ended, and the last words of its log."""
+        """How it ended: the signal, or the exit code and the last words of its log."""
         code = self._child.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if code < 0:
+            return f"the Airflow process was killed by {signal.Signals(-code).name}"
         lines = self._files.log.read_text(errors="replace").strip().splitlines()
-        last = f": {lines[-1][:300]}" if lines else ""
-        return f"the Airflow process {how}{last}"
+        return f"the Airflow process ended with exit code {code}: {lines[-1][:300] if lines else 'it said nothing'}"
 
     def cancel(self) -> None:
         """Ask the running task to stop, as Airflow does when a person stops it."""

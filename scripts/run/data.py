@@ -26,4 +26,4 @@ def obtain_data(layout: Layout, options: RunOptions) -> RunData:
     from mlops_config.sample_data import obtain_bank_marketing
 
     sample = obtain_bank_marketing(layout.data)
-    return RunData(str(sample.path), sample.message, is_generated=sample.is_generated)
+    return RunData(str(sample.path), sample.message, is_generated=sample.origin == "generated")

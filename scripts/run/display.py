@@ -42,9 +42,9 @@ class Display(Protocol):
         """Show how the run stands now."""
 
 
-def make_display(console: Console) -> Display:
-    """The one that suits where the output goes."""
-    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay()
+def make_display(console: Console, started: float) -> Display:
+    """The one that suits where the output goes. `started` is when, by the monotonic clock, it all began."""
+    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(started)
 
 
 class LiveDisplay:
@@ -118,8 +118,8 @@ class PlainDisplay:
 
     _AUTOML_PAUSE_SECONDS = 5.0
 
-    def __init__(self) -> None:
-        self._started = time.monotonic()
+    def __init__(self, started: float) -> None:
+        self._started = started
         self._shown: dict[str, tuple[str, int]] = {}
         self._automl: tuple[str, int, float | None] | None = None
         self._automl_at = 0.0

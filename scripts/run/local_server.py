@@ -4,28 +4,58 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 
 from azureml_workspace.errors import ServiceUnavailable
 from scripts.run.layout import Layout
 
+USUAL_PORT = 8790
 
-def start_local_server(layout: Layout) -> tuple[str, str]:
-    """Its address, and what the start command had to say (for example that a port was taken).
+
+@dataclass(frozen=True)
+class LocalServer:
+    """Where it answers, and a line about it for a person."""
+
+    url: str
+    message: str
+
+
+def start_local_server(layout: Layout, usual_port: int = USUAL_PORT) -> LocalServer:
+    """The server of this checkout, on its usual port or, where that is taken, on a free one.
 
     :raises ServiceUnavailable: it did not start; the message holds the reason it gave.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "azureml_local", "start"],
+    done = _start(layout, usual_port)
+    note = ""
+    if done.returncode != 0 and _is_taken(usual_port):
+        note = f" (port {usual_port} is taken by another program, so a free one was chosen)"
+        done = _start(layout, 0)
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-2000:]
+        raise ServiceUnavailable(f"the local Azure ML did not start (exit code {done.returncode}): {said}")
+    url = str(json.loads((layout.azureml_home / "server.json").read_text())["url"])
+    return LocalServer(url=url, message=f"{url}{note}")
+
+
+def _start(layout: Layout, port: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "azureml_local", "start", "--port", str(port)],
         env={**os.environ, "AZUREML_LOCAL_HOME": str(layout.azureml_home)},
         cwd=layout.root,
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-2000:]
-        raise ServiceUnavailable(f"the local Azure ML did not start (exit code {done.returncode}): {said}")
-    server = json.loads((layout.azureml_home / "server.json").read_text())
-    return str(server["url"]), done.stdout.strip()
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

@@ -112,6 +112,7 @@ def _run_ended(run: RunProgress, event: RunEnded) -> None:
     for task in run.tasks.values():
         if task.state in {"running", "retrying"}:
             task.state, task.ended = "failed", event.at
+            task.error = task.error or ("canceled" if event.state == "canceled" else "ended with the run")
         elif task.state == "waiting":
             task.state = "not reached"
 
