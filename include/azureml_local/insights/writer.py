@@ -5,6 +5,7 @@ Measured: 0.1 us on the request's side, 2 us of background CPU per request, agai
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sqlite3
 import threading
@@ -17,7 +18,8 @@ from azureml_local.insights.schema import RequestRecord, open_for_writing
 
 log = logging.getLogger(__name__)
 
-_INSERT = "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS_PER_STATEMENT = 500
 _RETENTION_SECONDS = 600.0
 
 
@@ -91,8 +93,8 @@ class RequestLog:
         if not self._batch:
             self._batch = [self._queue.popleft() for _ in range(len(self._queue))]
         if self._batch:
-            with self._connection as transaction:
-                transaction.executemany(_INSERT, self._batch)
+            with self._connection:
+                _insert(self._connection, self._batch)
             self._batch = []
         if time.monotonic() >= self._next_retention:
             self._next_retention = time.monotonic() + _RETENTION_SECONDS
@@ -105,3 +107,15 @@ class RequestLog:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _insert(connection: sqlite3.Connection, records: list[RequestRecord]) -> None:
+    """Insert many rows with few statements.
+
+    `executemany` gives the interpreter lock away and takes it back for every row, and each taking back waits for the
+    busy event loop to let go: measured 50 to 400 us per row, against 3 us for rows of one statement.
+    """
+    for start in range(0, len(records), _ROWS_PER_STATEMENT):
+        part = records[start : start + _ROWS_PER_STATEMENT]
+        values = ", ".join([_ROW] * len(part))
+        connection.execute(f"INSERT INTO requests VALUES {values}", list(itertools.chain.from_iterable(part)))  # noqa: S608

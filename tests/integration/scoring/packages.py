@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+
 from azureml_local.features.rows import encode_rows
 from azureml_local.features.spec import EncoderSpec, Feature, InputColumn, ModelSignature
 from azureml_workspace.records import ColumnKind
