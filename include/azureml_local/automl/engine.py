@@ -10,64 +10,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from azureml_local.automl.budget import Budget
-from azureml_local.automl.catalog import VOTING_ENSEMBLE, select_models
-from azureml_local.automl.cohorts import cohort_metrics
-from azureml_local.automl.ensemble import combine, select_ensemble
-from azureml_local.automl.evaluation import evaluate_predictions
+from azureml_local.automl.catalog import select_models
 from azureml_local.automl.explanation import explain
 from azureml_local.automl.guard import inspect_data
-from azureml_local.automl.leakage import ColumnSignal, column_signals
+from azureml_local.automl.leakage import column_signals
 from azureml_local.automl.learners import FitOptions
-from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.model import VotingModel
 from azureml_local.automl.onnx_export import Export, export
 from azureml_local.automl.package import write_package
 from azureml_local.automl.portfolio import portfolio
 from azureml_local.automl.prepare import PreparedData, prepare
-from azureml_local.automl.search import Search, Trial
+from azureml_local.automl.report import Report, ensemble_child, evaluate_best, trial_child
+from azureml_local.automl.search import Search, SearchFailed, Trial
+from azureml_local.automl.selection import BestChild, best_single, voting_ensemble
 from azureml_local.automl.trial import SharedData, refit
 from azureml_local.automl.validation import ValidationPlan, plan_validation
 from azureml_local.automl.workers import WorkerPool, prepare_workers
-from azureml_local.files import write_json
-from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import AutoMLResult, AutoMLSettings, ColumnSchema, DataGuardFinding
-from azureml_workspace.statuses import RunStatus
 
+QUICK_SECONDS = 20.0
 QUICK_SECONDS_PER_CELL = 4e-5
-"""A run with less time than this per matrix cell tries the cheapest candidate first, so that it has a model early."""
-
-MAX_IMPORTANCES = 25
-"""Columns of the result's own feature importance; `explanation.json` has all."""
+"""A run with less time than either tries the cheapest candidate first, so that it has a model early."""
 
 EventSink = Callable[[dict[str, Any]], None]
 logger = logging.getLogger(__name__)
 
 
-class SearchFailed(WorkspaceError):
-    """No trial gave a model."""
-
-
 @dataclass(frozen=True)
-class Fitted:
-    """What a run gives: the record of it, and the fitted model."""
+class FittedAutoML:
+    """What a run gives: the record of it, and the fitted model (`predict` and `predict_proba` on a DataFrame)."""
 
     result: AutoMLResult
     model: VotingModel = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The best child: its trials with their weights, and its out-of-fold predictions."""
-
-    iteration: int
-    algorithm: str
-    members: tuple[tuple[Trial, float], ...]
-    probabilities: npt.NDArray[np.float64] = field(repr=False)
-    metrics: dict[str, float]
 
 
 def run(
@@ -81,7 +58,7 @@ def run(
     run_id: str = "automl",
     scratch_dir: Path | None = None,
     budget: Budget | None = None,
-) -> Fitted:
+) -> FittedAutoML:
     """Find, fit and export the best model of `frame` within the limits of `settings`, on at most `cores` cores.
 
     `columns` describe the columns of the frame. `on_event` is told of phases and trials as they come
@@ -91,32 +68,36 @@ def run(
     :raises InvalidRequest: settings or data cannot work. :raises SearchFailed: no trial gave a model.
     :raises ExportError: the ONNX graph would not answer as the Python model does.
     """
-    job = _Job(settings, cores, on_event or _ignore, run_id, budget or _budget(settings))
+    limit = budget or Budget(settings.experiment_timeout_minutes * 60)
+    engine = _Engine(settings, max(1, cores), on_event or _ignore, limit)
+    prepare_workers()
     with tempfile.TemporaryDirectory(dir=scratch_dir, prefix=".tmp-automl-") as scratch:
-        return job.run(frame, columns, Path(scratch), output_dir)
+        exported, report = engine.run(frame, columns, Path(scratch))
+    result = report.result(run_id, settings)
+    if output_dir is not None:
+        write_package(output_dir, exported, report.data)
+        report.write(output_dir)
+    score = result.metrics[result.primary_metric]
+    logger.info(
+        "best child: %s, %s %.5f (%s); %.1f s in all",
+        result.best_algorithm, result.primary_metric, score, result.validation, limit.elapsed,
+    )  # fmt: skip
+    return FittedAutoML(result, exported.model)
 
 
 def _ignore(_event: dict[str, Any]) -> None:
     pass
 
 
-def _budget(settings: AutoMLSettings) -> Budget:
-    return Budget(settings.experiment_timeout_minutes * 60)
-
-
-class _Job:
-    def __init__(self, settings: AutoMLSettings, cores: int, on_event: EventSink, run_id: str, budget: Budget) -> None:
+class _Engine:
+    def __init__(self, settings: AutoMLSettings, cores: int, on_event: EventSink, budget: Budget) -> None:
         self._settings = settings
-        self._cores = max(1, cores)
-        self._workers = min(settings.max_concurrent_iterations, self._cores)
+        self._cores = cores
+        self._workers = min(settings.max_concurrent_iterations, cores)
         self._on_event = on_event
-        self._run_id = run_id
         self._budget = budget
 
-    def run(
-        self, frame: pd.DataFrame, columns: Sequence[ColumnSchema], scratch: Path, output_dir: Path | None
-    ) -> Fitted:
-        prepare_workers()
+    def run(self, frame: pd.DataFrame, columns: Sequence[ColumnSchema], scratch: Path) -> tuple[Export, Report]:
         self._phase("profile")
         data = prepare(frame, columns, self._settings)
         logger.info("%s", _data_line(data))
@@ -124,33 +105,42 @@ class _Job:
         signals = column_signals(data, self._settings.seed, self._cores)
         findings = inspect_data(data, signals)
         for finding in findings:
-            logger.info("guard: %s: %s %s", finding.severity, finding.message, finding.action)
+            logger.info("%s: %s (%s)", finding.severity, finding.message, finding.action)
 
         plan = plan_validation(data.codes, data.matrix.shape[1], self._settings, self._cores)
         shared = SharedData(scratch, len(data.classes))
         shared.write(data.matrix, data.codes, plan)
         with WorkerPool(self._workers) as pool:
             trials = self._search(pool, shared, data, plan)
-            chosen, children = self._choose(trials, data, plan)
-            estimators = self._refit(pool, shared, data, chosen)
-        exported, export_findings = self._export(data, estimators)
-        findings = [*findings, *export_findings]
-        return self._finish(_Outcome(data, plan, signals, findings, chosen, children, exported), output_dir)
+            best, children = self._choose(trials, data, plan)
+            estimators = self._refit(pool, shared, data, best)
+        exported, best, unexported = self._export(data, plan, best, estimators)
+
+        self._phase("evaluate")
+        evaluation, cohorts = evaluate_best(data, plan, best, signals)
+        self._phase("explain")
+        explanation = explain(exported.model, data, signals, self._settings.seed, self._budget)
+        self._phase("finalize")
+        findings = [*findings, *unexported, *self._overrun()]
+        return exported, Report(data, plan, best, children, findings, evaluation, cohorts, explanation)
 
     def _phase(self, name: str) -> None:
         logger.info("phase %s, %.1f s of %.0f s", name, self._budget.elapsed, self._budget.limit_seconds)
         self._on_event({"event": "phase", "phase": name})
 
+    def _child(self, child: dict[str, Any]) -> None:
+        self._on_event({"event": "trial", **child})
+
     def _search(self, pool: WorkerPool, shared: SharedData, data: PreparedData, plan: ValidationPlan) -> list[Trial]:
         self._phase("search")
         logger.info("validation: %s", plan.description)
-        cells = data.matrix.size
+        limit = self._budget.limit_seconds
         candidates = portfolio(
             select_models(self._settings.allowed_models, self._settings.blocked_models),
             len(data.codes),
             len(data.classes),
             self._settings.primary_metric,
-            quick_first=self._budget.limit_seconds < QUICK_SECONDS_PER_CELL * cells or self._budget.limit_seconds < 20,
+            quick_first=limit < max(QUICK_SECONDS, QUICK_SECONDS_PER_CELL * data.matrix.size),
         )
         search = Search(
             pool=pool,
@@ -159,18 +149,10 @@ class _Job:
             settings=self._settings,
             budget=self._budget,
             reserve=lambda trials: _reserve(trials, data, plan, self._workers),
-            on_trial=self._report,
+            on_trial=lambda trial: self._child(trial_child(trial)),
         )
         reason = search.run(candidates)
-        logger.info("the search ends with %d trials: %s", len(search.trials), reason)
-        if not search.completed:
-            failed = next((trial.error for trial in search.trials if trial.status is RunStatus.FAILED), None)
-            if failed:
-                raise SearchFailed(f"every trial failed; the first says: {failed}. See logs/job.log.")
-            raise SearchFailed(
-                f"no trial ended within experiment_timeout_minutes = {self._settings.experiment_timeout_minutes:g}; "
-                f"give more time for {len(data.codes):,} rows of {data.matrix.shape[1]:,} features."
-            )
+        logger.info("the search ends after %d trials: %s", len(search.trials), reason)
         return search.trials
 
     def _options(self, data: PreparedData) -> FitOptions:
@@ -184,85 +166,48 @@ class _Job:
             ),
         )
 
-    def _report(self, trial: Trial) -> None:
-        self._on_event(
-            {
-                "event": "trial",
-                "iteration": trial.iteration,
-                "algorithm": trial.candidate.algorithm,
-                "status": trial.status.value,
-                "score": trial.score,
-                "duration_seconds": round(trial.seconds, 3),
-                "metrics": trial.metrics,
-                "parameters": trial.candidate.described(),
-                "error": trial.error,
-            }
-        )
-
     def _choose(
         self, trials: list[Trial], data: PreparedData, plan: ValidationPlan
-    ) -> tuple[_Chosen, list[dict[str, Any]]]:
-        """The best child, and all children for `metrics.json`; the ensemble is one when it has two members or more."""
+    ) -> tuple[BestChild, list[dict[str, Any]]]:
+        """The best child, and all children in their order."""
         self._phase("ensemble")
-        metric = self._settings.primary_metric
-        completed = [trial for trial in trials if trial.probabilities is not None]
-        children = [_child(t.iteration, t.candidate.algorithm, t.status, t.score, t.metrics) for t in trials]
-        best = max(completed, key=lambda trial: trial.score or 0.0)
-        single = _Chosen(
-            best.iteration,
-            best.candidate.algorithm,
-            ((best, 1.0),),
-            np.asarray(best.probabilities, dtype=np.float64),
-            best.metrics,
-        )
-        codes = data.codes[plan.validated_rows]
-        predictions = [trial.probabilities for trial in completed if trial.probabilities is not None]
         started = self._budget.elapsed
-        ensemble = select_ensemble(predictions, codes, class_balanced=metric == "norm_macro_recall")
-        if len(ensemble.members) < 2:
+        metric = self._settings.primary_metric
+        children = [trial_child(trial) for trial in sorted(trials, key=lambda trial: trial.iteration)]
+        single = best_single(trials)
+        ensemble = voting_ensemble(trials, data.codes[plan.validated_rows], metric)
+        if ensemble is None:
             return single, children
-        probabilities = combine(predictions, ensemble.members)
-        metrics = classification_metrics(codes, probabilities)
-        members = tuple((completed[position], weight) for position, weight in ensemble.members)
-        voting = _Chosen(max(t.iteration for t in trials) + 1, VOTING_ENSEMBLE, members, probabilities, metrics)
-        described = {f"{t.candidate.algorithm} (child {t.iteration})": f"{weight:.2f}" for t, weight in members}
-        self._on_event(
-            {
-                "event": "trial",
-                "iteration": voting.iteration,
-                "algorithm": VOTING_ENSEMBLE,
-                "status": RunStatus.COMPLETED.value,
-                "score": metrics[metric],
-                "duration_seconds": round(self._budget.elapsed - started, 3),
-                "metrics": metrics,
-                "parameters": described,
-                "error": "",
-            }
-        )
-        children.append(_child(voting.iteration, VOTING_ENSEMBLE, RunStatus.COMPLETED, metrics[metric], metrics))
-        logger.info("%s %.5f (best single %.5f): %s", VOTING_ENSEMBLE, metrics[metric], best.score, described)
-        return (voting if metrics[metric] >= (best.score or 0.0) else single), children
+        children.append(ensemble_child(ensemble, metric, self._budget.elapsed - started))
+        self._child(children[-1])
+        logger.info(
+            "%s %.5f, best single trial %.5f: %s",
+            ensemble.algorithm, ensemble.metrics[metric], single.metrics[metric], ensemble.described(),
+        )  # fmt: skip
+        return (ensemble if ensemble.metrics[metric] >= single.metrics[metric] else single), children
 
-    def _refit(
-        self, pool: WorkerPool, shared: SharedData, data: PreparedData, chosen: _Chosen
-    ) -> list[tuple[Any, float]]:
+    def _refit(self, pool: WorkerPool, shared: SharedData, data: PreparedData, best: BestChild) -> list[Any]:
+        """The members of the best child fitted on all rows, slowest first so that no core is idle at the end."""
         self._phase("refit")
-        waiting = sorted(range(len(chosen.members)), key=lambda place: -chosen.members[place][0].fit_seconds)
+        waiting = sorted(range(len(best.members)), key=lambda place: best.members[place][0].fit_seconds)
         fitted: dict[int, Any] = {}
         while waiting or pool.running:
             while waiting and pool.idle:
-                place = waiting.pop(0)
-                pool.submit(place, refit, shared, chosen.members[place][0].candidate, self._options(data))
+                place = waiting.pop()
+                pool.submit(place, refit, shared, best.candidates[place], self._options(data))
             for outcome in pool.wait(1.0):
                 if outcome.error:
-                    raise SearchFailed(f"{chosen.members[outcome.ticket][0].candidate.algorithm}: {outcome.error}")
+                    raise SearchFailed(f"{best.candidates[outcome.ticket].algorithm}, on all rows: {outcome.error}")
                 fitted[outcome.ticket] = outcome.value
-        return [(fitted[place], weight) for place, (_, weight) in enumerate(chosen.members)]
+        return [fitted[place] for place in range(len(best.members))]
 
-    def _export(self, data: PreparedData, members: list[tuple[Any, float]]) -> tuple[Export, list[DataGuardFinding]]:
+    def _export(
+        self, data: PreparedData, plan: ValidationPlan, best: BestChild, estimators: list[Any]
+    ) -> tuple[Export, BestChild, list[DataGuardFinding]]:
+        """The export, the best child as it was exported, and a finding for each member that could not be."""
         self._phase("export")
         exported = export(
-            members,
+            [(estimator, weight) for estimator, (_, weight) in zip(estimators, best.members, strict=True)],
             spec=data.spec,
             classes=data.classes,
             label_kind=data.label.kind,
@@ -270,86 +215,31 @@ class _Job:
             threads=self._cores,
         )
         logger.info(
-            "ONNX and Python agree on the labels of all %d rows, probabilities to %.1g",
+            "ONNX and Python give the same label on all %d rows, probabilities differ by %.1g at most",
             len(data.matrix), exported.max_difference,
         )  # fmt: skip
         findings = [
             DataGuardFinding(
                 guard="onnx_export",
                 severity="warning",
-                message=f"{type(members[position][0]).__name__} cannot be exported to ONNX exactly: {reason}",
-                action="left out of the ensemble; the validation metrics are of the ensemble with it",
+                message=f"{best.candidates[position].algorithm} cannot be exported to ONNX exactly: {reason}",
+                action="left out of the ensemble; the metrics are those of the ensemble without it",
             )
             for position, reason in exported.left_out
         ]
-        return exported, findings
+        left_out = [position for position, _ in exported.left_out]
+        return exported, best.without(left_out, data.codes[plan.validated_rows]), findings
 
-    def _finish(self, outcome: _Outcome, output_dir: Path | None) -> Fitted:
-        data, chosen, plan = outcome.data, outcome.chosen, outcome.plan
-        codes = data.codes[plan.validated_rows]
-        self._phase("evaluate")
-        evaluation = evaluate_predictions(codes, chosen.probabilities, data.classes, plan.description)
-        used = list(dict.fromkeys(feature.column for feature in data.spec.features))
-        columns = [signal.column for signal in outcome.signals] or used
-        cohorts = cohort_metrics(data, plan.validated_rows, chosen.probabilities, columns)
-        self._phase("explain")
-        explanation = explain(outcome.exported.model, data, outcome.signals, self._settings.seed, self._budget)
-        self._phase("finalize")
-        result = AutoMLResult(
-            run_id=self._run_id,
-            best_child_run_id=f"{self._run_id}_{chosen.iteration}",
-            best_algorithm=chosen.algorithm,
-            primary_metric=self._settings.primary_metric,
-            metrics=chosen.metrics,
-            validation=plan.description,
-            child_runs=len(outcome.children),
-            classes=data.classes,
-            rows_used=len(data.frame),
-            rows_dropped=data.rows_dropped,
-            findings=tuple(outcome.findings),
-            feature_importance=dict(list(explanation["raw"].items())[:MAX_IMPORTANCES]),
-        )
-        if output_dir is not None:
-            write_package(output_dir, outcome.exported, data)
-            metrics = {"metrics": chosen.metrics, "validation": plan.description, "children": outcome.children}
-            write_json(output_dir / "metrics.json", metrics)
-            write_json(output_dir / "evaluation.json", evaluation)
-            write_json(output_dir / "explanation.json", explanation)
-            write_json(output_dir / "cohorts.json", cohorts)
-            write_json(output_dir / "data_guard.json", {"findings": outcome.findings})
-        logger.info(
-            "best child: %s %s = %.5f (%s), %.1f s in all",
-            chosen.algorithm, result.primary_metric, chosen.metrics[result.primary_metric], plan.description,
-            self._budget.elapsed,
-        )  # fmt: skip
-        return Fitted(result, outcome.exported.model)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    data: PreparedData
-    plan: ValidationPlan
-    signals: list[ColumnSignal]
-    findings: list[DataGuardFinding]
-    chosen: _Chosen
-    children: list[dict[str, Any]]
-    exported: Export
-
-
-def _child(
-    iteration: int, algorithm: str, status: RunStatus, score: float | None, metrics: dict[str, float]
-) -> dict[str, Any]:
-    return {
-        "iteration": iteration,
-        "algorithm": algorithm,
-        "status": status.value,
-        "score": score,
-        "metrics": metrics,
-    }
+    def _overrun(self) -> list[DataGuardFinding]:
+        if self._budget.left >= 0:
+            return []
+        message = f"the run took {self._budget.elapsed:.0f} s, its limit was {self._budget.limit_seconds:.0f} s."
+        action = "completed all the same; raise experiment_timeout_minutes for a proper search"
+        return [DataGuardFinding(guard="time_limit", severity="warning", message=message, action=action)]
 
 
 def _reserve(trials: list[Trial], data: PreparedData, plan: ValidationPlan, workers: int) -> float:
-    """Seconds to keep for ensemble, refit, export, evaluation and explanation."""
+    """Seconds to keep for ensemble, refit, export, evaluation and explanation, given the trials so far."""
     growth = len(data.codes) / max(1, len(plan.split(0)[0]))
     best = sorted((t for t in trials if t.score is not None), key=lambda t: -(t.score or 0.0))[:6]
     refits = sum(trial.fit_seconds for trial in best) * growth / workers
@@ -361,5 +251,5 @@ def _data_line(data: PreparedData) -> str:
     shown = ", ".join(f"{name} {count:,}" for name, count in zip(data.classes[:10], counts, strict=False))
     return (
         f"{len(data.codes):,} rows ({data.rows_dropped:,} without a label dropped), {data.matrix.shape[1]:,} features "
-        f"of {len({f.column for f in data.spec.features}):,} columns, classes: {shown}"
+        f"of {len({feature.column for feature in data.spec.features}):,} columns, classes: {shown}"
     )

@@ -14,6 +14,7 @@ from azureml_local.automl.learners import Candidate, FitOptions
 from azureml_local.automl.trial import SharedData, TrialResult, evaluate
 from azureml_local.automl.tuner import Tuner
 from azureml_local.automl.workers import Outcome, WorkerPool
+from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import AutoMLSettings
 from azureml_workspace.statuses import RunStatus
 
@@ -23,7 +24,14 @@ MIN_GAIN = 1e-4
 TUNED_ALGORITHMS = 2
 """FLAML goes on from the best of so many algorithms in turn."""
 
+GRACE_SECONDS = 10.0
+"""A search that the time limit would end without any model goes on for as long as this after it began."""
+
 logger = logging.getLogger(__name__)
+
+
+class SearchFailed(WorkspaceError):
+    """No trial gave a model."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Search:
         self._on_trial = on_trial
         self._started: dict[int, tuple[Candidate, Tuner | None]] = {}
         self._since_gain = 0
+        self._grace = Budget(GRACE_SECONDS)
         self.trials: list[Trial] = []
 
     @property
@@ -80,12 +89,26 @@ class Search:
         return max(self.completed, key=lambda trial: trial.score or 0.0, default=None)
 
     def run(self, portfolio: list[Candidate]) -> str:
-        """Run trials to the end of the search; returns why it ended, in words."""
+        """Run trials to the end of the search; returns why it ended, in words.
+
+        :raises SearchFailed: no trial completed.
+        """
         reason = self._run_queue(((candidate, None) for candidate in portfolio), patience=None)
         if reason is None and self.completed:
             patience = max(4, 2 * self._settings.max_concurrent_iterations)
             reason = self._run_queue(self._tuned(), patience if self._settings.enable_early_stopping else None)
+        if not self.completed:
+            raise SearchFailed(self._why_nothing())
         return reason or "nothing is left to try"
+
+    def _why_nothing(self) -> str:
+        failed = next((trial.error for trial in self.trials if trial.status is RunStatus.FAILED), None)
+        if failed:
+            return f"every trial failed; the first says: {failed}. See logs/job.log."
+        minutes = self._settings.experiment_timeout_minutes
+        return (
+            f"no trial ended within experiment_timeout_minutes = {minutes:g}; give more time, or fewer rows or columns."
+        )
 
     def _run_queue(self, queue: Iterator[tuple[Candidate, Tuner | None]], patience: int | None) -> str | None:
         """Why the whole search is over, or None when only the queue is."""
@@ -108,14 +131,16 @@ class Search:
             if self._exit_score_reached():
                 reason = f"the exit score {self._settings.experiment_exit_score:g} is reached"
                 self._stop_running("the exit score was reached")
-            elif not outcomes and self._time_left() <= 0 and (self.completed or self._budget.left <= 0):
-                # Without any model yet the search may use the time kept for the work after it.
+            elif not outcomes and self._time_left() <= 0:
                 reason = "the time limit is reached"
                 self._stop_running("the time limit was reached")
 
     def _time_left(self) -> float:
         left = self._budget.left
-        return left - self._reserve(self.trials) if self.completed else left
+        if self.completed:
+            return left - self._reserve(self.trials)
+        # Without any model yet the search may use the time kept for the work after it, and a little more.
+        return max(left, self._grace.left)
 
     def _limit_reached(self, patience: int | None) -> str | None:
         started = len(self._started) + len(self.trials)
