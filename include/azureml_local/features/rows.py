@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ ColumnEncoder = Callable[[Sequence[Any]], Sequence[Any]]
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 _EPOCH = datetime(1970, 1, 1)  # naive, as every moment is after `parse_moment`
+_MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS_PER_DAY = 86_400_000_000.0
 
 
 class RowEncoder:
@@ -113,10 +115,11 @@ def parse_moment(text: str) -> datetime:
 def datetime_part(moment: datetime, part: DatetimePart) -> float:
     """One part of a naive UTC `moment`.
 
-    `epoch_days` is whole days since 1970-01-01, rounded down; `weekday` counts from Monday = 0.
+    `epoch_days` is days since 1970-01-01 with their fraction: whole microseconds as a float64, divided by those of a
+    day. `weekday` counts from Monday = 0.
     """
     if part == "epoch_days":
-        return float((moment - _EPOCH).days)
+        return float((moment - _EPOCH) // _MICROSECOND) / _MICROSECONDS_PER_DAY
     if part == "weekday":
         return float(moment.weekday())
     value: int = getattr(moment, part)
