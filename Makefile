@@ -20,7 +20,7 @@ help: ## this list
 run: setup ## a CSV to a benchmarked web service: the whole DAG, here, with no cloud
 	@exec $(PYTHON_VENV) -m scripts.run $(strip \
 		$(call given,data,DATA) $(call given,label,LABEL) $(call given,separator,SEPARATOR) \
-		$(call given,time,TIME) $(call given,dataset,DATASET) $(call given,experiment,EXPERIMENT) \
+		$(call given,exclude,EXCLUDE) $(call given,metric,METRIC) $(call given,time,TIME) $(call given,dataset,DATASET) $(call given,experiment,EXPERIMENT) \
 		$(call given,service,SERVICE) $(call given,requests,REQUESTS) $(call given,concurrency,CONCURRENCY))
 
 down: ## stop the local Azure ML, its web services and jobs

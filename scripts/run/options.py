@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import validate_service_name
+from azureml_workspace.records import PRIMARY_METRICS, validate_service_name
 
 SHORTEST_NAME, LONGEST_NAME = 3, 32
 """Characters of a web service's name, as Azure has it."""
@@ -24,6 +24,8 @@ class RunOptions:
     data: str | None = None
     label: str | None = None
     separator: str | None = None
+    exclude: str | None = None
+    metric: str | None = None
     time: float | None = None
     dataset: str | None = None
     experiment: str | None = None
@@ -37,10 +39,12 @@ class RunOptions:
         parser = argparse.ArgumentParser(prog="make run", description="A CSV to a benchmarked web service.")
         parser.add_argument("--data", help="CSV file, or an address (http, https, wasbs, abfs)")
         parser.add_argument("--label", help="the column to predict")
-        parser.add_argument("--separator", help="one character; default a comma")
+        parser.add_argument("--separator", help="one character, or \\t for a tab; default a comma")
+        parser.add_argument("--exclude", help="columns no model may see, separated by commas")
+        parser.add_argument("--metric", help=f"what AutoML makes best: {', '.join(PRIMARY_METRICS)}")
         parser.add_argument("--time", type=float, help="AutoML limit in minutes; default 1")
         parser.add_argument("--dataset", help="name to register the data under")
-        parser.add_argument("--experiment", help="experiment, and name of the model")
+        parser.add_argument("--experiment", help="name of the experiment")
         parser.add_argument("--service", help="name of the web service")
         parser.add_argument("--requests", type=int, help="requests of the benchmark")
         parser.add_argument("--concurrency", type=int, help="requests at once in the benchmark")
@@ -55,8 +59,12 @@ class RunOptions:
                 raise InvalidRequest("DATA is empty; give a path: make run DATA=path.csv LABEL=column_to_predict")
             if not self.is_remote:
                 _check_file(Path(self.data))
-        if self.separator is not None and len(self.separator) != 1:
-            raise InvalidRequest(f"SEPARATOR is {self.separator!r}; give one character, for example SEPARATOR=';'.")
+        if self.separator is not None and self.separator != r"\t" and len(self.separator) != 1:
+            raise InvalidRequest(
+                f"SEPARATOR is {self.separator!r}; give one character, for example SEPARATOR=';', or '\\t' for a tab."
+            )
+        if self.metric is not None and self.metric not in PRIMARY_METRICS:
+            raise InvalidRequest(f"METRIC is {self.metric!r}; choose one of {', '.join(PRIMARY_METRICS)}.")
         if self.service is not None:
             validate_service_name(self.service)
 
@@ -84,6 +92,8 @@ class RunOptions:
             "data_path": data_path,
             "label": self.label,
             "separator": self.separator,
+            "exclude_columns": self.exclude and [name.strip() for name in self.exclude.split(",") if name.strip()],
+            "primary_metric": self.metric,
             "experiment_timeout_minutes": self.time,
             "dataset_name": self.dataset or self.own_name,
             "experiment_name": self.experiment or self.own_name,
