@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from tests.contract.conftest import LABEL, Trained, write_rows
+
+from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.protocol import Workspace
+from azureml_workspace.records import DatasetSource
+
+pytestmark = pytest.mark.contract
+
+
+def source(path: Path, text: str | bytes, **options: str) -> DatasetSource:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return DatasetSource(path=str(path), **options)
+
+
+def test_the_workspace_says_who_it_is(workspace: Workspace) -> None:
+    assert workspace.ping().strip()
+
+
+def test_register(workspace: Workspace, tmp_path: Path) -> None:
+    content = "n,x,flag,day,word\n1,1.5,true,2026-11-21,a\n2,,false,2026-11-22,b\n"
+    dataset = workspace.register_dataset("contract-kinds", source(tmp_path / "a.csv", content), tags={"drop": "7"})
+    assert (dataset.name, dataset.version, dataset.rows, dataset.created) == ("contract-kinds", 1, 2, True)
+    assert dataset.fingerprint == f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+    assert dataset.tags == {"drop": "7"}
+    assert dataset.profile_uri
+    kinds = {column.name: (column.kind, column.nullable) for column in dataset.columns}
+    assert kinds == {
+        "n": ("integer", False),
+        "x": ("number", True),
+        "flag": ("boolean", False),
+        "day": ("datetime", False),
+        "word": ("string", False),
+    }
+
+
+def test_the_same_content_is_the_same_version(workspace: Workspace, tmp_path: Path) -> None:
+    first = workspace.register_dataset("contract-again", source(tmp_path / "a.csv", "a,b\n1,2\n"))
+    again = workspace.register_dataset("contract-again", source(tmp_path / "b.csv", "a,b\n1,2\n"))
+    assert (again.version, again.fingerprint, again.created) == (first.version, first.fingerprint, False)
+    other = workspace.register_dataset("contract-again", source(tmp_path / "a.csv", "a,b\n1,3\n"))
+    assert (other.version, other.created) == (first.version + 1, True)
+    back = workspace.register_dataset("contract-again", source(tmp_path / "a.csv", "a,b\n1,2\n"))
+    assert back.version == first.version
+    assert workspace.get_dataset("contract-again").version == other.version
+    assert workspace.get_dataset("contract-again", first.version).fingerprint == first.fingerprint
+
+
+def test_names_are_apart(workspace: Workspace, tmp_path: Path) -> None:
+    one = workspace.register_dataset("contract-one", source(tmp_path / "a.csv", "a,b\n5,6\n"))
+    two = workspace.register_dataset("contract-two", source(tmp_path / "a.csv", "a,b\n5,6\n"))
+    assert (one.version, two.version) == (1, 1)
+    assert two.created
+
+
+def test_separator_and_encoding(workspace: Workspace, tmp_path: Path) -> None:
+    text = "stadt;n\nKöln;1\nMünchen;2\n".encode("latin-1")
+    options = {"separator": ";", "encoding": "latin-1"}
+    dataset = workspace.register_dataset("contract-latin", source(tmp_path / "a.csv", text, **options))
+    assert workspace.take_rows("contract-latin", dataset.version, 5) == [
+        {"stadt": "Köln", "n": 1},
+        {"stadt": "München", "n": 2},
+    ]
+
+
+def test_take_rows(workspace: Workspace, trained: Trained) -> None:
+    rows = workspace.take_rows(trained.dataset.name, trained.dataset.version, 3)
+    assert len(rows) == 3
+    assert set(rows[0]) == {"visits", "colour", "price", LABEL}
+    assert isinstance(rows[0]["visits"], int)
+    assert isinstance(rows[0]["price"], float)
+
+
+@pytest.mark.parametrize(
+    ("case", "content", "options"),
+    [
+        ("empty", b"", {}),
+        ("header-only", b"a,b\n", {}),
+        ("twice", b"a,a\n1,2\n", {}),
+        ("ragged", b"a,b\n1,2\n1,2,3\n", {}),
+        ("not-utf8", "a,b\nK\xf6ln,1\n".encode("latin-1"), {}),
+        ("codec", b"a,b\n1,2\n", {"encoding": "no-such-codec"}),
+        ("separator", b"a,b\n1,2\n", {"separator": "::"}),
+    ],
+)
+def test_unreadable_files_leave_nothing(
+    workspace: Workspace, tmp_path: Path, case: str, content: bytes, options: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidRequest):
+        workspace.register_dataset(f"contract-bad-{case}", source(tmp_path / "a.csv", content, **options))
+    with pytest.raises(NotFound):
+        workspace.get_dataset(f"contract-bad-{case}")
+
+
+def test_missing_file(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="nowhere"):
+        workspace.register_dataset("contract-none", DatasetSource(path=str(tmp_path / "nowhere.csv")))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "-a", "a b"])
+def test_bad_names(workspace: Workspace, tmp_path: Path, name: str) -> None:
+    write_rows(tmp_path / "a.csv", 3)
+    with pytest.raises(InvalidRequest):
+        workspace.register_dataset(name, DatasetSource(path=str(tmp_path / "a.csv")))
+
+
+def test_unknown(workspace: Workspace, trained: Trained) -> None:
+    with pytest.raises(NotFound):
+        workspace.get_dataset("contract-nobody")
+    with pytest.raises(NotFound):
+        workspace.get_dataset(trained.dataset.name, 99)
+    with pytest.raises(NotFound):
+        workspace.take_rows(trained.dataset.name, 99, 1)
