@@ -2,6 +2,6 @@
 
 import os
 
-# ONNX Runtime sends usage data to Microsoft and keeps a device id in the home directory unless this is set before it
-# loads. Here, so that every process of the local Azure ML has it; a caller's own setting wins.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# ONNX Runtime sends usage data to Microsoft and keeps an id in the home folder unless told not to before its first
+# import, by whichever library that happens through. What runs on this machine is nobody else's business.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
