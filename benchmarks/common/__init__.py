@@ -1,0 +1,1 @@
+"""What every benchmark needs: places, machine facts, spread, peers' environments, pinned processes, RESULTS.md."""

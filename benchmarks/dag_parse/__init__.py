@@ -1,0 +1,1 @@
+"""What the DAG file adds to importing `airflow.sdk`, which every parse pays anyway."""

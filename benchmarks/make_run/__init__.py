@@ -1,0 +1,1 @@
+"""How long `make run` takes when it is not the first."""
