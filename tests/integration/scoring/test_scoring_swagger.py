@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from tests.integration.scoring.conftest import StartService
 from tests.integration.scoring.packages import COLUMNS, make_rows
 from tests.integration.scoring.services import ServiceProcess
