@@ -126,7 +126,8 @@ def run(plan: dict[str, Any], layout: Layout, events: EventWriter, cancellation:
         close_open_runs()
         return RunEnded(state="canceled")
     except (AirflowException, LookupError, ValueError) as error:
-        return RunEnded(state="failed", error=f"{type(error).__name__}: {error}")
+        # A refused parameter comes with its whole JSON schema, after a first paragraph that says it all.
+        return RunEnded(state="failed", error=f"{type(error).__name__}: {str(error).partition(chr(10) * 2)[0]}")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         listener.close()

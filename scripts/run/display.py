@@ -143,7 +143,8 @@ class PlainDisplay:
             now = (task.state, task.tries)
             if now != self._shown.get(task.task_id, ("waiting", 0)):
                 self._shown[task.task_id] = now
-                self.say(_plain_line(task))
+                if task.state != "not reached":
+                    self.say(_plain_line(task))
         self._update_automl(run)
 
     def _update_automl(self, run: RunProgress) -> None:

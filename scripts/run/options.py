@@ -16,6 +16,9 @@ from azureml_workspace.records import PRIMARY_METRICS, validate_service_name
 SHORTEST_NAME, LONGEST_NAME = 3, 32
 """Characters of a web service's name, as Azure has it."""
 
+LONGEST_TIME = 24 * 60
+"""Minutes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -65,6 +68,12 @@ class RunOptions:
             )
         if self.metric is not None and self.metric not in PRIMARY_METRICS:
             raise InvalidRequest(f"METRIC is {self.metric!r}; choose one of {', '.join(PRIMARY_METRICS)}.")
+        if self.time is not None and not 0.1 <= self.time <= LONGEST_TIME:
+            raise InvalidRequest(f"TIME is {self.time:g} minutes; give 0.1 (six seconds) to {LONGEST_TIME} (one day).")
+        for name in ("requests", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidRequest(f"{name.upper()} is {value}; it must be at least 1.")
         if self.service is not None:
             validate_service_name(self.service)
 
