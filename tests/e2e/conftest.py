@@ -1,0 +1,57 @@
+"""A real Airflow with a home of its own, in subprocesses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.local_server import LocalServer
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """An Airflow home on disk, and the environment that leads there."""
+
+    home: Path
+    environment: dict[str, str]
+
+    def python(self, script: Path, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
+        """Run a script with this Airflow; standard error is joined to standard output."""
+        return subprocess.run(
+            [sys.executable, str(script), *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+    home = tmp_path_factory.mktemp("airflow")
+    (home / "plugins").mkdir()
+    extra = {"backend": "local", "token_file": str(local_server.home / "token")}
+    connection = {"conn_type": "azureml", "host": local_server.url, "extra": extra}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment = inherited | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection),
+    }
+    migrated = subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert migrated.returncode == 0, migrated.stderr
+    return Airflow(home, environment)
