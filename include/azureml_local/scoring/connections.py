@@ -1,19 +1,19 @@
-"""HTTP connections that do not keep others waiting: who stalls in the middle of a request is dropped.
+"""HTTP connections that hold nothing for ever: who stalls in the middle of a request or an answer is dropped.
 
 uvicorn limits only the pause between two requests of a connection. A timer per request would cost every client;
-here each connection notes when it heard something, and one task looks at all of them every second.
+here each connection notes when it heard something, and one task looks at all of them twice a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
+_PATIENCE_AT_THE_END = 1.0
 _WHOLE_REQUEST_FACTOR = 6
 """A client that sends a byte now and then never stalls, so the whole request has a limit as well."""
 
@@ -35,6 +35,8 @@ class PatientConnection(HttpToolsProtocol):
         self.heard_at = time.monotonic()
         self.began_at: float | None = None
         self.has_spoken = False
+        self.unread_bytes = 0
+        self.unread_since = self.heard_at
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request."""
@@ -55,26 +57,37 @@ class PatientConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def drop_if_late(self, now: float, body_timeout: float, idle_timeout: float) -> None:
-        """Close the connection when its request stalls; `now` and the timeouts are in seconds."""
+        """Close the connection when its request, or the reading of its answer, stalls. All in seconds."""
+        if self.transport.is_closing():
+            return
+        if self._answer_stalls(now, body_timeout):
+            self.transport.abort()
+        elif self._request_is_late(now, body_timeout, idle_timeout):
+            if self.has_spoken and (self.cycle is None or not self.cycle.response_started):
+                self.transport.write(_TIMED_OUT % (len(_TIMED_OUT_BODY), _TIMED_OUT_BODY))
+            self.transport.close()
+
+    def _request_is_late(self, now: float, body_timeout: float, idle_timeout: float) -> bool:
         silent = now - self.heard_at
         if not self.has_spoken:
-            late = silent > idle_timeout
-        elif self.began_at is None or self.flow.read_paused:
-            late = False  # whole and being answered, or it is we who do not read
-        else:
-            late = silent > body_timeout or now - self.began_at > _WHOLE_REQUEST_FACTOR * body_timeout
-        if not late or self.transport.is_closing():
-            return
-        if self.has_spoken and (self.cycle is None or not self.cycle.response_started):
-            self.transport.write(_TIMED_OUT % (len(_TIMED_OUT_BODY), _TIMED_OUT_BODY))
-        self.transport.close()
+            return silent > idle_timeout
+        if self.began_at is None or self.flow.read_paused:
+            return False  # whole and being answered, or it is we who do not read
+        return silent > body_timeout or now - self.began_at > _WHOLE_REQUEST_FACTOR * body_timeout
+
+    def _answer_stalls(self, now: float, timeout: float) -> bool:
+        unread = self.transport.get_write_buffer_size()
+        if unread == 0 or unread != self.unread_bytes:
+            self.unread_bytes, self.unread_since = unread, now
+        return unread > 0 and now - self.unread_since > timeout
 
 
-async def drop_late_connections(connections: Iterable[Any], body_timeout: float, idle_timeout: float) -> None:
-    """Look after `connections` (uvicorn's live set of them) until cancelled."""
+async def drop_late_connections(server: uvicorn.Server, body_timeout: float, idle_timeout: float) -> None:
+    """Look after all connections of `server` until cancelled. Once it is ending, it waits for nobody for long."""
     while True:
         await asyncio.sleep(min(_LOOK_SECONDS, body_timeout / 4))
         now = time.monotonic()
-        for connection in list(connections):
+        patience = min(body_timeout, _PATIENCE_AT_THE_END) if server.should_exit else body_timeout
+        for connection in list(server.server_state.connections):
             if isinstance(connection, PatientConnection):
-                connection.drop_if_late(now, body_timeout, idle_timeout)
+                connection.drop_if_late(now, patience, idle_timeout)

@@ -30,7 +30,8 @@ from azureml_workspace.errors import InvalidRequest
 
 log = logging.getLogger(__name__)
 
-_FINISH_SECONDS = 15
+_FINISH_SECONDS = 4
+"""For running requests after SIGTERM; the control plane sends SIGKILL a second later."""
 _BACKLOG = 2048
 _SWITCH_SECONDS = 0.0005
 """How long a thread with a long batch may keep the interpreter from the event loop; a tenth of Python's default."""
@@ -91,9 +92,7 @@ def _serve(serving: Serving, listener: socket.socket, identity: ProcessIdentity)
         await serving.switch_insights(config.app_insights_enabled)
         tasks = [
             asyncio.create_task(Follower(serving, identity).run()),
-            asyncio.create_task(
-                drop_late_connections(server.server_state.connections, config.body_timeout, config.idle_timeout)
-            ),
+            asyncio.create_task(drop_late_connections(server, config.body_timeout, config.idle_timeout)),
         ]
         log.info("service %s answers on http://%s:%d/score", config.name, config.host, config.port)
         yield

@@ -13,7 +13,7 @@ from azureml_local.scoring.request_ids import request_id_of
 
 log = logging.getLogger(__name__)
 
-_LINES_PER_SECOND = 20
+_LINES_PER_SECOND = 10
 
 
 async def reply(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:

@@ -101,6 +101,17 @@ def test_a_client_that_leaves_is_no_trouble(service: ServiceProcess) -> None:
     assert "Traceback" not in service.log_text
 
 
+def test_a_client_that_does_not_read_its_answers_is_dropped(start_service: StartService) -> None:
+    service = start_service(body_timeout=0.3)
+    body = json.dumps({"data": make_rows(10_000), "method": "predict_proba"}).encode()
+    one = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with service.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            client.sendall(one * 40)
+    assert service.score(GOOD).status == 200
+
+
 def test_requests_may_be_sent_in_one_go(service: ServiceProcess) -> None:
     body = json.dumps(GOOD).encode()
     one = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body

@@ -129,6 +129,14 @@ def test_sigterm_finishes_running_requests_and_flushes_the_telemetry(start_servi
     assert "Traceback" not in service.log_text
 
 
+def test_sigterm_does_not_wait_for_a_half_sent_request(start_service: StartService) -> None:
+    service = start_service(body_timeout=3600)
+    with service.socket() as client:
+        client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        wait_for(lambda: service.score(GOOD).status == 200 or None)
+        assert service.stop() == 0
+
+
 def test_sigterm_during_the_start(prepare_service: StartService) -> None:
     service = prepare_service().launch()
     assert service.stop() in (0, -15)  # -15: before Python ran any line of ours
