@@ -79,14 +79,7 @@ def build_package(
     score = matrix[:, 3] + matrix[:, 1] + rng.normal(0, 0.7, len(matrix)) + seed
     edges = np.quantile(score, np.linspace(0, 1, len(classes) + 1)[1:-1])
     write_package(folder, matrix, np.digitize(score, edges), trees=trees)
-    signature = ModelSignature(
-        label_column="y",
-        label_kind=label_kind,
-        classes=classes,
-        inputs=COLUMNS,
-        sample_rows=tuple(rows[:5]),
-        sample_labels=(),
-    )
+    signature = make_signature(classes, label_kind, rows[:5])
     said = python_labels(folder, rows[:5])
     write_json(folder / "encoder.json", SPEC)
     write_json(folder / "signature.json", replace(signature, sample_labels=tuple(classes[i] for i in said)))
@@ -107,6 +100,56 @@ def write_package(folder: Path, matrix: Any, target: Any, *, trees: int) -> None
         model, initial_types=[("features", FloatTensorType([None, matrix.shape[1]]))], zipmap=False
     )
     (folder / "model.onnx").write_bytes(graph.SerializeToString())
+
+
+def build_slow_package(folder: Path) -> Path:
+    """A package whose graph needs a second or more for 10,000 rows, and no time for two: large multiplications."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    size, repeats = 1024, 4
+    shapes = {"first": (len(SPEC.features), size), "middle": (size, size), "last": (size, 2)}
+    weights = [
+        numpy_helper.from_array((rng.normal(size=shape) / size).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    names = ["features", *(f"hidden{place}" for place in range(repeats + 1)), "scores"]
+    products = [
+        helper.make_node("MatMul", [names[place], weight], [names[place + 1]])
+        for place, weight in enumerate(["first", *["middle"] * repeats, "last"])
+    ]
+    graph = helper.make_graph(
+        [
+            *products,
+            helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+            helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+        ],
+        "slow",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(SPEC.features)])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2]),
+        ],
+        weights,
+    )
+    folder.mkdir(parents=True)
+    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 13)])
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    write_json(folder / "encoder.json", SPEC)
+    write_json(folder / "signature.json", make_signature(("no", "yes"), "string", make_rows(5)))
+    return folder
+
+
+def make_signature(classes: tuple[str, ...], label_kind: ColumnKind, sample_rows: Sequence[Row]) -> ModelSignature:
+    """A signature without sample labels."""
+    return ModelSignature(
+        label_column="y",
+        label_kind=label_kind,
+        classes=classes,
+        inputs=COLUMNS,
+        sample_rows=tuple(sample_rows),
+        sample_labels=(),
+    )
 
 
 def python_probabilities(folder: Path, rows: Sequence[Row], spec: EncoderSpec = SPEC) -> Any:
