@@ -8,7 +8,9 @@ import threading
 from typing import Any
 
 import pytest
+
 from azureml_local.scoring.answer import Answerer
+from azureml_local.scoring.labels import Label
 from azureml_local.scoring.model import Scored
 
 pytestmark = pytest.mark.unit
@@ -22,7 +24,8 @@ class ModelThatTellsItsThread:
 
     def score(self, rows: list[Any], method: str) -> Scored:
         self.thread = threading.current_thread()
-        return Scored([method] * len(rows), 2)
+        labels: list[Label] = [method] * len(rows)
+        return Scored(labels, 2)
 
 
 @pytest.mark.parametrize(
