@@ -45,16 +45,19 @@ class ControlPlane:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         upload: Callable[[], AbstractContextManager[BinaryIO]] | None = None,
+        read_timeout: float | None = None,
     ) -> requests.Response:
-        """The answer to one request, below 400.
+        """The answer to one request, below 300.
 
-        `body` is sent as JSON; `upload` opens the file that is streamed instead, once per attempt.
+        `body` is sent as JSON; `upload` opens the file that is streamed instead, once per attempt. `read_timeout`
+        (seconds) is for a request that the server works on for longer than on others.
 
         :raises WorkspaceError: the class that the server named, or ServiceUnavailable when it gave no answer.
         """
-        response = self._send(method, path, query=query, body=body, upload=upload)
+        timeout = (self._timeout[0], read_timeout or self._timeout[1])
+        response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
         if response.status_code == requests.codes.unauthorized and self._token.renew():
-            response = self._send(method, path, query=query, body=body, upload=upload)
+            response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
         if response.status_code >= 300:
             raise error_of(response, self.url)
         return response
@@ -78,9 +81,10 @@ class ControlPlane:
         query: Mapping[str, Any] | None,
         body: Any,
         upload: Callable[[], AbstractContextManager[BinaryIO]] | None,
+        timeout: tuple[float, float],
     ) -> requests.Response:
         headers = {"Authorization": f"Bearer {self._token.get()}"}
-        with self._seam_errors(method, path):
+        with self._seam_errors(method, path, timeout):
             for wait in self._waits():
                 try:
                     with upload() if upload else nullcontext() as data:
@@ -91,7 +95,7 @@ class ControlPlane:
                             json=body,
                             data=data,
                             headers=headers,
-                            timeout=self._timeout,
+                            timeout=timeout,
                             allow_redirects=False,
                         )
                 except _LOST:
@@ -110,7 +114,7 @@ class ControlPlane:
         yield None
 
     @contextmanager
-    def _seam_errors(self, method: str, path: str) -> Iterator[None]:
+    def _seam_errors(self, method: str, path: str, timeout: tuple[float, float]) -> Iterator[None]:
         try:
             yield
         except _LOST as error:
@@ -120,8 +124,7 @@ class ControlPlane:
             ) from error
         except requests.Timeout as error:
             raise ServiceUnavailable(
-                f"the local Azure ML server at {self.url} gave no answer to {method} {path} "
-                f"within {self._timeout[1]:g} s."
+                f"the local Azure ML server at {self.url} gave no answer to {method} {path} within {timeout[1]:g} s."
             ) from error
         except requests.exceptions.InvalidJSONError as error:
             raise InvalidRequest(f"{method} {path}: a value is not JSON ({error}).") from error

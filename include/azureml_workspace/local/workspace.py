@@ -31,6 +31,9 @@ from azureml_workspace.settings import WorkspaceSettings
 
 R = TypeVar("R", bound=Record)
 
+_INGESTION_SECONDS = 900.0
+"""The server types and profiles the whole file before it answers."""
+
 
 def open_local(settings: WorkspaceSettings, on_secret: Callable[[str], None]) -> LocalWorkspace:
     """The adapter's entry in `azureml_workspace.connect.ADAPTERS`."""
@@ -71,6 +74,7 @@ class LocalWorkspace:
             f"/v1/datasets/{_segment('dataset', name)}/versions",
             query={"separator": source.separator, "encoding": source.encoding, "tags": dumps(dict(tags or {}))},
             upload=lambda: path.open("rb"),
+            read_timeout=_INGESTION_SECONDS,
         )
         return _record(DatasetVersion, answer)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,17 +12,11 @@ from typing import Any
 
 import pytest
 
-# Before Airflow is imported: it reads its home and its settings once.
-_HOME = tempfile.TemporaryDirectory(prefix="azureml-airflow-home-")
-os.environ["AIRFLOW_HOME"] = _HOME.name
-os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = f"{_HOME.name}/plugins"
+# isort: split
+from airflow.sdk.bases.operator import ExecutorSafeguard
 
-from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: E402
-
-from azureml_workspace.errors import NotFound, ServiceUnavailable  # noqa: E402
-from azureml_workspace.records import (  # noqa: E402
+from azureml_workspace.errors import NotFound, ServiceUnavailable
+from azureml_workspace.records import (
     AutoMLProgress,
     AutoMLResult,
     AutoMLSettings,
@@ -40,7 +32,7 @@ from azureml_workspace.records import (  # noqa: E402
     ServiceKeys,
     WebService,
 )
-from azureml_workspace.statuses import RunStatus, ServiceState  # noqa: E402
+from azureml_workspace.statuses import RunStatus, ServiceState
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 KEY = "primary-key-0123456789"

@@ -1,0 +1,40 @@
+"""Operators with the real hook, against the real local server."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.local_server import LocalServer
+
+# isort: split
+from airflow.sdk.bases.operator import ExecutorSafeguard
+
+
+class TaskContext(dict[str, Any]):
+    """What an operator reads of Airflow's context; `xcom` is what it pushed."""
+
+    def __init__(self, task_id: str) -> None:
+        self.xcom: dict[str, Any] = {}
+        ti = SimpleNamespace(
+            dag_id="integration", run_id="manual__1", task_id=task_id, map_index=-1, xcom_push=self._push
+        )
+        super().__init__(ti=ti)
+
+    def _push(self, *, key: str, value: Any) -> None:
+        self.xcom[key] = value
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, server: LocalServer) -> None:
+    """Point the default connection at the server, as `make run` does."""
+    extra = {"backend": "local", "token_file": str(server.home / "token")}
+    connection = {"conn_type": "azureml", "host": server.url, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AZUREML_DEFAULT", json.dumps(connection))
+
+
+@pytest.fixture(autouse=True)
+def _called_by_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow warns when `execute` is called by anyone but its task runner."""
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
