@@ -1,0 +1,98 @@
+"""kill -9 of the server while jobs run or wait: the next server ends what the first began."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+
+import psutil
+import pytest
+from tests.integration.control_plane.conftest import ended, job_pid, let_go, reaches, submit
+from tests.local_server import LocalServer, eventually
+
+from azureml_workspace.statuses import RunStatus
+
+pytestmark = pytest.mark.integration
+
+
+def test_jobs_outlive_it_and_queued_ones_go_on(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    running, queued = submit(workspace, "wait").run_id, submit(workspace, "complete").run_id
+    reaches(workspace, running, RunStatus.RUNNING)
+    reaches(workspace, queued, RunStatus.QUEUED)
+    pid = job_pid(own_server, running)
+    (own_server.home / "datasets" / ".tmp-half").mkdir()
+    own_server.kill()
+    assert psutil.Process(pid).is_running()
+    again = own_server.start().workspace()
+    assert again.get_run(running).status is RunStatus.RUNNING
+    assert again.get_run(queued).status is RunStatus.QUEUED
+    assert not (own_server.home / "datasets" / ".tmp-half").exists()
+    let_go(own_server, running)
+    assert ended(again, running).status is RunStatus.COMPLETED
+    assert job_pid(own_server, running) == pid
+    assert again.automl_progress(running).trials_done == 3
+    assert ended(again, queued).status is RunStatus.COMPLETED
+
+
+def test_results_written_meanwhile_are_taken_in_and_deaths_are_told(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    finishing = submit(workspace, "wait").run_id
+    reaches(workspace, finishing, RunStatus.RUNNING)
+    own_server.kill()
+    pid = job_pid(own_server, finishing)
+    let_go(own_server, finishing)
+    eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", what="the job's end")
+    again = own_server.start().workspace()
+    assert ended(again, finishing).status is RunStatus.COMPLETED
+    assert len(again.list_child_runs(finishing)) == 3
+
+    dying = submit(again, "wait").run_id
+    reaches(again, dying, RunStatus.RUNNING)
+    own_server.kill()
+    os.kill(job_pid(own_server, dying), signal.SIGKILL)
+    failed = ended(own_server.start().workspace(), dying)
+    assert failed.status is RunStatus.FAILED
+    assert "while the local Azure ML was not running" in failed.error
+
+
+def test_a_recycled_pid_is_not_taken_for_the_job(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "wait").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    pid = job_pid(own_server, run_id)
+    own_server.kill()
+    os.kill(pid, signal.SIGKILL)
+    mine = psutil.Process()
+    path = own_server.home / "runs" / run_id / "pid.json"
+    path.write_text(json.dumps({"pid": mine.pid, "pid_started": mine.create_time() - 100}))
+    assert ended(own_server.start().workspace(), run_id).status is RunStatus.FAILED
+
+
+def test_a_cancellation_is_carried_out_by_the_next_server(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "stubborn").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    workspace.cancel_run(run_id)
+    own_server.kill()
+    assert ended(own_server.start().workspace(), run_id).status is RunStatus.CANCELED
+
+
+def test_a_run_whose_start_was_cut_off_is_started(own_server: LocalServer) -> None:
+    """The server was killed after it took the run from the queue and before a process was there."""
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "wait").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    own_server.kill()
+    os.kill(job_pid(own_server, run_id), signal.SIGKILL)
+    with sqlite3.connect(own_server.home / "metadata.db") as connection:
+        connection.execute("UPDATE runs SET status = 'Preparing', phase = '', events_read = 0")
+    folder = own_server.home / "runs" / run_id
+    for file in ("pid.json", "events.jsonl"):
+        (folder / file).unlink()
+    again = own_server.start().workspace()
+    reaches(again, run_id, RunStatus.RUNNING)
+    let_go(own_server, run_id)
+    assert ended(again, run_id).status is RunStatus.COMPLETED
