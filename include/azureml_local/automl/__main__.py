@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     # Before any library that reads it is imported: each process gets its threads from the engine, not from the machine.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Idle OpenMP threads sleep: spinning ones starve the threads they wait for when the machine is busy.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         folder.start()
         _run(folder, folder.read_spec(), started)

@@ -102,7 +102,7 @@ class _Engine:
         data = prepare(frame, columns, self._settings)
         logger.info("%s", _data_line(data))
         self._phase("guard")
-        signals = column_signals(data, self._settings.seed, self._cores)
+        signals = column_signals(data, self._settings.seed)
         findings = inspect_data(data, signals)
         for finding in findings:
             logger.info("%s: %s (%s)", finding.severity, finding.message, finding.action)
@@ -243,7 +243,8 @@ def _reserve(trials: list[Trial], data: PreparedData, plan: ValidationPlan, work
     growth = len(data.codes) / max(1, len(plan.split(0)[0]))
     best = sorted((t for t in trials if t.score is not None), key=lambda t: -(t.score or 0.0))[:6]
     refits = sum(trial.fit_seconds for trial in best) * growth / workers
-    return 1.0 + 1.2 * refits + 6e-6 * data.matrix.size
+    # Export and explanation run every member too, so they take about as long as the fits, however busy the machine is.
+    return 1.0 + 2.5 * refits + 6e-6 * data.matrix.size
 
 
 def _data_line(data: PreparedData) -> str:

@@ -42,8 +42,8 @@ def _curves(truth: npt.NDArray[np.bool_], scores: Floats) -> dict[str, Any]:
         return {"roc": {}, "precision_recall": {}, "calibration": []}
     false_rate, true_rate, thresholds = roc_curve(truth, scores)
     precision, recall, cuts = precision_recall_curve(truth, scores, drop_intermediate=True)
-    kept = _thin(len(false_rate))
-    shown = _thin(len(cuts))
+    kept = _thin(false_rate, true_rate)
+    shown = _thin(recall[:-1], precision[:-1])  # the last point belongs to no threshold
     return {
         "roc": {
             "false_positive_rate": false_rate[kept].tolist(),
@@ -73,5 +73,10 @@ def _calibration(truth: npt.NDArray[np.bool_], scores: Floats) -> list[dict[str,
     ]
 
 
-def _thin(points: int) -> npt.NDArray[np.int64]:
-    return np.unique(np.linspace(0, points - 1, min(points, MAX_POINTS)).round().astype(np.int64))
+def _thin(x: Floats, y: Floats) -> npt.NDArray[np.int64]:
+    """At most 200 points of a curve, evenly along its length, ends included."""
+    if len(x) <= MAX_POINTS:
+        return np.arange(len(x))
+    along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    wanted = np.linspace(0.0, along[-1], MAX_POINTS - 1)
+    return np.unique(np.append(np.searchsorted(along, wanted), len(x) - 1))

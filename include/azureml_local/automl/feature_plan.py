@@ -120,4 +120,4 @@ def _numbers(values: pd.Series[Any], column: ColumnSchema) -> list[Feature]:
 
 
 def _stamp_part(part: str) -> str:
-    return "dayofweek" if part == "weekday" else part
+    return "day_of_week" if part == "weekday" else part

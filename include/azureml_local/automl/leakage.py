@@ -57,7 +57,7 @@ class ColumnSignal:
         )
 
 
-def column_signals(data: PreparedData, seed: int, threads: int) -> list[ColumnSignal]:
+def column_signals(data: PreparedData, seed: int) -> list[ColumnSignal]:
     """The signal of each used column, strongest first, on at most 10,000 rows.
 
     Of more than 200 columns only the 200 with the largest F statistic are looked at.
@@ -71,7 +71,8 @@ def column_signals(data: PreparedData, seed: int, threads: int) -> list[ColumnSi
     places: dict[str, list[int]] = {}
     for position, feature in enumerate(data.spec.features):
         places.setdefault(feature.column, []).append(position)
-    with threadpool_limits(threads):
+    # One thread: on so few rows, threads that wait for each other on a busy machine cost far more than they bring.
+    with threadpool_limits(1):
         signals = [
             ColumnSignal(column, _single_column_auc(matrix[:, places[column]], codes, seed))
             for column in _strongest(places, matrix, codes)
@@ -82,13 +83,13 @@ def column_signals(data: PreparedData, seed: int, threads: int) -> list[ColumnSi
         looked_at = [s for s in signals[:MAX_ABLATIONS] if s.auc >= WORTH_A_LOOK]
         if not looked_at:
             return signals
-        everything = _quick_auc(matrix, codes, seed, threads)
+        everything = _quick_auc(matrix, codes, seed)
         tried = [
             ColumnSignal(
                 signal.column,
                 signal.auc,
                 everything,
-                _quick_auc(np.delete(matrix, places[signal.column], axis=1), codes, seed, threads),
+                _quick_auc(np.delete(matrix, places[signal.column], axis=1), codes, seed),
             )
             for signal in looked_at
         ]
@@ -115,9 +116,9 @@ def _single_column_auc(values: npt.NDArray[np.float32], codes: npt.NDArray[np.in
     return weighted_auc(codes, probabilities)
 
 
-def _quick_auc(matrix: npt.NDArray[np.float32], codes: npt.NDArray[np.int64], seed: int, threads: int) -> float:
+def _quick_auc(matrix: npt.NDArray[np.float32], codes: npt.NDArray[np.int64], seed: int) -> float:
     learned, scored = next(StratifiedKFold(2, shuffle=True, random_state=seed).split(matrix, codes))
-    model = LGBMClassifier(n_estimators=60, min_child_samples=10, random_state=seed, n_jobs=threads, verbose=-1)
+    model = LGBMClassifier(n_estimators=60, min_child_samples=10, random_state=seed, n_jobs=1, verbose=-1)
     model.fit(matrix[learned], codes[learned])
     return weighted_auc(codes[scored], np.asarray(model.predict_proba(matrix[scored])))
 

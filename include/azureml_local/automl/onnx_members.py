@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
+from lightgbm import Booster, LGBMClassifier
 from onnx import TensorProto, helper, numpy_helper
 from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as ToolsFloatTensorType
@@ -31,16 +35,48 @@ def to_onnx(estimator: Any, features: int) -> tuple[onnx.ModelProto, str]:
     library = type(estimator).__module__.partition(".")[0]
     if isinstance(estimator, OneHotLogisticRegression):
         model = _linear(estimator, features)
-    elif library == "lightgbm":
+    elif isinstance(estimator, LGBMClassifier):
         types = [(INPUT, ToolsFloatTensorType([None, features]))]
-        model = convert_lightgbm(estimator, initial_types=types, zipmap=False, target_opset=OPSET)
+        model = convert_lightgbm(_floored_booster(estimator), initial_types=types, zipmap=False, target_opset=OPSET)
     elif library == "xgboost":
         types = [(INPUT, ToolsFloatTensorType([None, features]))]
         model = convert_xgboost(estimator, initial_types=types, target_opset=OPSET)
     else:
         types = [(INPUT, FloatTensorType([None, features]))]
+        if isinstance(estimator, HistGradientBoostingClassifier):
+            estimator = _floored_hist_gradient_boosting(estimator)
         model = convert_sklearn(estimator, initial_types=types, options={"zipmap": False}, target_opset=_TARGET)
     return model, model.graph.output[-1].name
+
+
+def floor_to_float32(thresholds: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The largest float32 at most each threshold, which splits float32 values exactly as the threshold does.
+
+    Converters round to the nearest float32 instead, which may be the value above: rows that lie there change sides.
+    """
+    exact = np.asarray(thresholds, dtype=np.float64)
+    nearest = exact.astype(np.float32)
+    below = np.nextafter(nearest, np.float32(-np.inf))
+    floored: npt.NDArray[np.float64] = np.where(nearest.astype(np.float64) > exact, below, nearest).astype(np.float64)
+    return floored
+
+
+def _floored_booster(estimator: LGBMClassifier) -> Booster:
+    def floor_line(match: re.Match[str]) -> str:
+        return "threshold=" + " ".join(repr(float(value)) for value in floor_to_float32(match[1].split()))
+
+    text = estimator.booster_.model_to_string()
+    # The sizes are of the trees' text, which changes; without them it is read from start to end.
+    text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
+    return Booster(model_str=re.sub(r"^threshold=(.+)$", floor_line, text, flags=re.MULTILINE))
+
+
+def _floored_hist_gradient_boosting(estimator: HistGradientBoostingClassifier) -> HistGradientBoostingClassifier:
+    floored = copy.deepcopy(estimator)
+    for trees in floored._predictors:
+        for tree in trees:
+            tree.nodes["num_threshold"] = floor_to_float32(tree.nodes["num_threshold"])
+    return floored
 
 
 def _convert_hist_gradient_boosting(scope: Any, operator: Any, container: Any) -> None:

@@ -19,7 +19,7 @@ from azureml_workspace.errors import InvalidRequest
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
-_CALENDAR_PARTS = ("year", "month", "day", "weekday", "hour")
+_CALENDAR_PARTS = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
@@ -107,6 +107,6 @@ def _datetime_part(moments: pd.Series[Any], part: str) -> npt.NDArray[np.float64
         raise InvalidRequest(
             f"encoder.json: datetime part {part!r} is none of epoch_days, {', '.join(_CALENDAR_PARTS)}."
         )
-    calendar: pd.Series[Any] = getattr(moments.dt, part)
+    calendar: pd.Series[Any] = getattr(moments.dt, _CALENDAR_PARTS[part])
     values: npt.NDArray[np.float64] = calendar.to_numpy(dtype=np.float64, na_value=np.nan)
     return values
