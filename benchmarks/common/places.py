@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,6 +11,20 @@ WORK = REPOSITORY / ".local" / "bench"
 """Environments, prepared models and cached results; safe to delete, everything in it is made again."""
 
 RESULTS = REPOSITORY / "benchmarks" / "RESULTS.md"
+
+
+def our_sources(*packages: str) -> list[Path]:
+    """The source files of packages of the local Azure ML, in a fixed order."""
+    root = REPOSITORY / "include" / "azureml_local"
+    return [source for package in packages for source in sorted((root / package).rglob("*.py"))]
+
+
+def digest_of(*files: Path) -> str:
+    """A short name for the content of some files."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 class MissingData(Exception):

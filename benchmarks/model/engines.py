@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import statistics
@@ -25,7 +24,7 @@ from azureml_local.scoring.model import LoadedModel
 from azureml_workspace.records import AutoMLSettings
 from benchmarks.common.automl_job import run_job
 from benchmarks.common.peer_venv import peer_python, peer_versions
-from benchmarks.common.places import REPOSITORY
+from benchmarks.common.places import digest_of, our_sources
 from benchmarks.model.datasets import Dataset
 from benchmarks.model.scores import Codes, Floats
 
@@ -85,11 +84,7 @@ class Ours:
     name = "ours"
 
     def identity(self) -> str:
-        digest = hashlib.sha256()
-        for package in ("automl", "features", "scoring"):
-            for source in sorted((REPOSITORY / "include" / "azureml_local" / package).glob("*.py")):
-                digest.update(source.read_bytes())
-        return f"{self.versions()} {digest.hexdigest()}"
+        return f"{self.versions()} {digest_of(*our_sources('automl', 'features', 'scoring'))}"
 
     def versions(self) -> str:
         names = ("lightgbm", "xgboost-cpu", "scikit-learn", "onnxruntime", "pandas")
@@ -137,8 +132,7 @@ class Peer:
         self._requirements = requirements
 
     def identity(self) -> str:
-        sources = self._script.read_bytes() + self._script.with_name("peer_files.py").read_bytes()
-        return f"{self.versions()} {hashlib.sha256(sources).hexdigest()}"
+        return f"{self.versions()} {digest_of(self._script, self._script.with_name('peer_files.py'))}"
 
     def versions(self) -> str:
         return peer_versions(self._python(), *self._packages)

@@ -27,9 +27,9 @@ MOST_CORES = 2
 EXPLANATION = """\
 Nested: an outer stratified cross-validation that no engine sees; each engine validates inside the training part in its
 own way. One process at a time on the same cores, engines in turns within each fold. Seconds of ours are the whole
-process (start, search, ensemble, export, evaluation, explanation), of a peer its `fit` call alone. For Azure's published
-run on the Bank Marketing data (0.94615 AUC, 0.91866 accuracy, up to an hour on a cluster) the engine used one 10 %
-holdout: not comparable in the third digit."""
+process (start, search, ensemble, export, evaluation, explanation), of a peer its `fit` call alone. For Azure's
+published run on the Bank Marketing data (0.94615 AUC, 0.91866 accuracy, up to an hour on a cluster) the engine used one
+10 % holdout: not comparable in the third digit."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from azureml_local.scoring.config import ServiceConfig, read_status, write_confi
 from azureml_workspace.records import ServiceKeys
 from benchmarks.common.peer_venv import peer_python
 from benchmarks.common.pinned import PinnedServer, ServerFailed, pinned_server
-from benchmarks.common.places import WORK
+from benchmarks.common.places import WORK, digest_of
 
 HERE = Path(__file__).parent
 PEER_REQUIREMENTS = HERE / "peer-requirements.txt"
@@ -105,11 +105,12 @@ def peer_service(folder: Path, csv: Path, label: str, cores: Sequence[int]) -> I
 
 
 def _peer_model(python: Path, csv: Path, label: str) -> Path:
-    folder = WORK / "service" / "peer-model"
+    script = HERE / "peer_scripts" / "train.py"
+    folder = WORK / "service" / f"peer-model-{digest_of(csv, script, PEER_REQUIREMENTS)}"
     model = folder / "model"
     if not (model / "1" / "sample.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([str(python), str(HERE / "peer_scripts" / "train.py"), str(csv), label, str(folder)], check=True)
+        subprocess.run([str(python), str(script), str(csv), label, str(folder)], check=True)
     return model
 
 

@@ -20,7 +20,7 @@ from benchmarks.common.automl_job import run_job
 from benchmarks.common.machine import cores, versions
 from benchmarks.common.peer_venv import peer_python, peer_versions
 from benchmarks.common.pinned import on_cores, split_cores
-from benchmarks.common.places import WORK, bank_marketing_csv
+from benchmarks.common.places import WORK, bank_marketing_csv, digest_of, our_sources
 from benchmarks.common.section import Goal, Section, table
 from benchmarks.common.spread import Spread, paired_ratios
 from benchmarks.service.contestants import PEER_REQUIREMENTS, PEER_VENV, our_service, peer_service
@@ -38,9 +38,9 @@ QUICK = Sizes(
 
 EXPLANATION = """\
 Server on core {server}, client on core {client}; the same 2 rows ({size} bytes) to both, keep-alive (the peer closes
-every connection). The peer serves a pickled scikit-learn pipeline (one-hot, scaling, LightGBM with 100 trees) through an
-entry script in the shape that Azure's AutoML writes, one gunicorn worker, no authentication. Ours serves what our AutoML
-found, with key check, schema validation and, where it says so, telemetry."""
+every connection). The peer serves a pickled scikit-learn pipeline (one-hot, scaling, LightGBM with 100 trees) through
+an entry script in the shape that Azure's AutoML writes, one gunicorn worker, no authentication. Ours serves what our
+AutoML found, with key check, schema validation and, where it says so, telemetry."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,8 +142,8 @@ def insights_cost(off: Series, on: Series) -> Spread:
 
 
 def trained_package(csv: Path) -> Path:
-    """A model package of ours for the Bank Marketing data; trained once and kept."""
-    folder = WORK / "service" / "our-model"
+    """A model package of ours for the Bank Marketing data; trained once and kept until data or source change."""
+    folder = WORK / "service" / f"our-model-{digest_of(csv, *our_sources('automl', 'features'))}"
     if not (folder / "signature.json").exists():
         print("Training the model that ours serves (one minute) ...", flush=True)
         scratch = WORK / "service" / "training"
@@ -154,7 +154,7 @@ def trained_package(csv: Path) -> Path:
             experiment_name="bench", dataset_name="bank", dataset_version=1, label_column_name=LABEL
         )
         job = run_job(scratch / "run", scratch / DATA_FILE, data.columns, settings, len(cores()))
-        shutil.copytree(job.package, folder, dirs_exist_ok=True)
+        job.package.rename(folder)
         shutil.rmtree(scratch)
     return folder
 
