@@ -31,7 +31,8 @@ def auc_weighted(predictions: Predictions) -> float:
     By ranks (Mann-Whitney): the same number as scikit-learn's, quickly enough to be resampled a thousand times.
     """
     truth, total, weights = predictions.truth, 0.0, 0
-    for code in range(predictions.probabilities.shape[1]):
+    classes = predictions.probabilities.shape[1]
+    for code in range(classes) if classes > 2 else (1,):  # of two classes both areas are the same
         positive = truth == code
         count = int(positive.sum())
         if count in (0, len(truth)):

@@ -17,8 +17,8 @@ class Sizes:
     peer_requests: int = 150
     stress_requests: int = 20_000
     stress_concurrency: int = 16
-    insights_pairs: int = 7
-    insights_requests: int = 10_000
+    insights_pairs: int = 15
+    insights_requests: int = 6000
 
 
 @dataclass

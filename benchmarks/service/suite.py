@@ -191,13 +191,12 @@ def _stress(report: LoadReport) -> str:
 
 def _insights(off: Series, on: Series) -> str:
     rows = [
-        (
-            "Requests per second",
-            Spread.of(off.requests_per_second).show(".0f"),
-            Spread.of(on.requests_per_second).show(".0f"),
-        ),
-        ("Server CPU per request (ms)", Spread.of(off.cpu_ms).show(".3f"), Spread.of(on.cpu_ms).show(".3f")),
+        (name, Spread.of(without).show(form), Spread.of(with_it).show(form), paired_ratios(with_it, without).show())
+        for name, without, with_it, form in (
+            ("Requests per second", off.requests_per_second, on.requests_per_second, ".0f"),
+            ("Server CPU per request (ms)", off.cpu_ms, on.cpu_ms, ".3f"),
+        )
     ]
     return "Ours, Application Insights off and on, in turns at the same concurrency:\n\n" + table(
-        ("", "Off", "On"), rows
+        ("", "Off", "On", "On / off, pair by pair"), rows
     )
