@@ -14,11 +14,12 @@ import msgspec
 
 from azureml_local.files import read_json, write_bytes, write_json
 from azureml_local.paths import Home
-from azureml_local.processes import ProcessIdentity
+from azureml_local.processes import ProcessIdentity, wait_until
 from azureml_workspace.errors import Conflict, InvalidRequest
 from azureml_workspace.records import Record
 
 DISTRIBUTION = "airflow-azureml"
+_GIVEN_BACK_SECONDS = 5.0
 
 
 class AlreadyRunning(Conflict):
@@ -71,16 +72,16 @@ class InstanceLock:
     def __enter__(self) -> Self:
         """:raises AlreadyRunning: somebody else has it."""
         self._descriptor = os.open(self._home.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        # The kernel gives the lock of a killed server back a moment after the process looks dead.
+        wait_until(lambda: self._try_lock() or lock_owner(self._home) is not None, _GIVEN_BACK_SECONDS)
+        if not self._try_lock():
             os.close(self._descriptor)
             owner = lock_owner(self._home)
             pid = f" (pid {owner.pid})" if owner is not None else ""
             raise AlreadyRunning(
                 f"a local Azure ML{pid} runs already on {self._home.root}; use it, "
                 "end it with `python -m azureml_local stop`, or give another folder with --home."
-            ) from error
+            )
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, msgspec.json.encode(this_process()), 0)
         return self
@@ -88,8 +89,17 @@ class InstanceLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The file stays: removing it would let a second one lock a new file while a third waits on the old.
+        # Emptied, because this process may live on and must not be taken for a server. Not removed: a second one
+        # could lock a new file while a third waits on the old.
+        os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+    def _try_lock(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def lock_owner(home: Home) -> ProcessIdentity | None:

@@ -89,6 +89,8 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
 
 def _bind(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on; they wait until the server is ready."""
+    if not 0 <= port <= 65535:
+        raise InvalidRequest(f"port {port} cannot be; give --port 1 to 65535, or 0 for any free one.")
     try:
         listener = listen(host, port)
         listener.listen(_BACKLOG)

@@ -1,0 +1,163 @@
+"""The server's own life, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.integration.control_plane.conftest import MakeServer, ended, job_pid, reaches, submit
+from tests.local_server import LocalServer, eventually, processes_of, run_cli
+
+from azureml_local.paths import Home
+from azureml_local.server import shutdown
+from azureml_workspace.errors import Unauthorized
+from azureml_workspace.local.workspace import open_local
+from azureml_workspace.settings import WorkspaceSettings
+from azureml_workspace.statuses import RunStatus
+
+pytestmark = pytest.mark.integration
+
+ANY_PORT = ("--port", "0", "--service-ports", "0")
+
+
+def test_start_status_and_stop(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    assert run_cli("status", "--home", home).returncode == 3
+    started = run_cli("start", "--home", home, *ANY_PORT)
+    try:
+        assert started.returncode == 0, started.stderr
+        info = json.loads((tmp_path / "home" / "server.json").read_text())
+        assert set(info) == {"url", "pid", "pid_started", "version"}
+        assert info["url"] in started.stdout
+        assert stat.S_IMODE((tmp_path / "home" / "token").stat().st_mode) == 0o600
+        token = (tmp_path / "home" / "token").read_text()
+        again = run_cli("start", "--home", home, *ANY_PORT)
+        assert (again.returncode, info["url"] in again.stdout) == (0, True)
+        status = run_cli("status", AZUREML_LOCAL_HOME=home)
+        assert (status.returncode, info["url"] in status.stdout) == (0, True)
+        assert "no runs yet" in run_cli("runs", "--home", home).stdout
+        missing = run_cli("keys", "nope", "--home", home)
+        assert (missing.returncode, missing.stdout) == (1, "")
+        assert "'nope'" in missing.stderr
+    finally:
+        stopped = run_cli("stop", "--home", home)
+    assert (stopped.returncode, "the server" in stopped.stdout) == (0, True)
+    assert not processes_of(tmp_path / "home")
+    assert not (tmp_path / "home" / "server.json").exists()
+    assert run_cli("status", "--home", home).returncode == 3
+    assert run_cli("keys", "nope", "--home", home).returncode == 3
+    assert run_cli("stop", "--home", home).returncode == 0
+    assert (tmp_path / "home" / "token").read_text() == token
+    assert token.strip() not in (tmp_path / "home" / "server.log").read_text()
+
+
+def test_two_servers_on_one_folder_are_prevented(shared_server: LocalServer) -> None:
+    second = run_cli("serve", "--home", str(shared_server.home), *ANY_PORT)
+    assert second.returncode == 4
+    assert "runs already" in second.stderr
+    assert "--home" in second.stderr
+    assert shared_server.request("GET", "/health").status_code == 200
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for command in ("serve", "start"):
+            refused = run_cli(command, "--home", str(tmp_path / "home"), "--port", port)
+            assert refused.returncode == 1
+            assert f"port {port}" in refused.stderr
+            assert "--port" in refused.stderr
+            assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "home" / "server.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("serve", "--service-ports", "x"), 1, "8800-8899"),
+        (("start", "--service-ports", "9-1"), 1, "8800-8899"),
+        (("serve", "--host", "203.0.113.1"), 1, "--host"),
+        (("serve", "--port", "99999"), 1, "--port"),
+        (("dance",), 2, "dance"),
+        ((), 2, "COMMAND"),
+    ],
+)
+def test_bad_usage_is_a_sentence(tmp_path: Path, arguments: tuple[str, ...], code: int, word: str) -> None:
+    options = ("--home", str(tmp_path / "home")) if len(arguments) > 1 else ()
+    refused = run_cli(*arguments, *options)
+    assert refused.returncode == code
+    assert word in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_sigterm_ends_the_server_alone(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "wait").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    pid = job_pid(own_server, run_id)
+    own_server.terminate()
+    assert not (own_server.home / "server.json").exists()
+    assert psutil.Process(pid).is_running()
+    status = run_cli("status", "--home", str(own_server.home))
+    assert status.returncode == 3
+    assert f"job {run_id} still runs" in status.stdout
+
+
+@pytest.mark.parametrize("server_lives", [True, False])
+def test_stop_ends_everything_and_leaves_nothing(own_server: LocalServer, server_lives: bool) -> None:
+    workspace = own_server.workspace()
+    running = [submit(workspace, "wait" if server_lives else "stubborn").run_id, submit(workspace, "wait").run_id]
+    reaches(workspace, running[0], RunStatus.RUNNING)
+    pid = job_pid(own_server, running[0])
+    if not server_lives:
+        own_server.kill()
+    stopped = run_cli("stop", "--home", str(own_server.home))
+    assert stopped.returncode == 0, stopped.stderr
+    assert "1 jobs" in stopped.stdout
+    assert not processes_of(own_server.home)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    own_server.kill()
+    again = own_server.start().workspace()
+    for run_id in running:
+        run = ended(again, run_id)
+        assert (run.status, run.error) == (RunStatus.CANCELED, "the local Azure ML was stopped")
+
+
+def test_the_token_is_kept_over_a_restart_and_a_new_one_is_made_when_it_is_gone(make_server: MakeServer) -> None:
+    server = make_server().start()
+    first = server.token
+    server.terminate()
+    assert server.start().token == first
+    server.terminate()
+    (server.home / "token").unlink()
+    assert server.start().token != first
+    stale = open_local(WorkspaceSettings(url=server.url, token=first, retry_seconds=1), lambda _: None)
+    with pytest.raises(Unauthorized):
+        stale.ping()
+
+
+def test_stop_finds_a_server_that_hangs(own_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_server.process is not None
+    os.kill(own_server.process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(shutdown, "_SERVER_SECONDS", 0.5)
+    assert shutdown.stop_everything(Home(own_server.home)).server
+    eventually(lambda: not processes_of(own_server.home), what="the end of the server")
+
+
+def test_neither_command_line_nor_server_imports_a_data_library() -> None:
+    code = (
+        "import sys, azureml_local.cli, azureml_local.server.serve;"
+        "print([m for m in ('pandas', 'numpy', 'pyarrow', 'sklearn', 'lightgbm', 'onnxruntime') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
