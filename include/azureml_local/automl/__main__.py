@@ -70,12 +70,17 @@ def _run(folder: JobFolder, spec: JobSpec, started: float) -> None:
 def _die_cleanly_on_sigterm(folder: JobFolder) -> None:
     """Die of SIGTERM at once, leaving neither scratch files nor workers (they end with this process).
 
-    A thread waits for the signal, because a handler would have to wait until the library call under way returns.
+    A handler would have to wait until the library call under way returns. So a thread waits for the byte that the
+    interpreter writes when the signal comes.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    told, telling = os.pipe()
+    os.set_blocking(telling, False)
+    signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
 
     def wait_for_it() -> None:
-        signal.sigwait({signal.SIGTERM})
+        while signal.SIGTERM not in os.read(told, 64):
+            pass
         folder.clear()
         os._exit(128 + signal.SIGTERM)
 

@@ -21,7 +21,7 @@ from azureml_local.automl.learners import FitOptions
 from azureml_local.automl.model import VotingModel
 from azureml_local.automl.onnx_export import Export, export
 from azureml_local.automl.package import write_package
-from azureml_local.automl.portfolio import portfolio
+from azureml_local.automl.portfolio import DataShape, portfolio
 from azureml_local.automl.prepare import PreparedData, prepare
 from azureml_local.automl.report import Report, ensemble_child, evaluate_best, trial_child
 from azureml_local.automl.search import Search, SearchFailed, Trial
@@ -137,8 +137,7 @@ class _Engine:
         limit = self._budget.limit_seconds
         candidates = portfolio(
             select_models(self._settings.allowed_models, self._settings.blocked_models),
-            len(data.codes),
-            len(data.classes),
+            DataShape(len(data.codes), data.matrix.shape[1], len(data.classes)),
             self._settings.primary_metric,
             quick_first=limit < max(QUICK_SECONDS, QUICK_SECONDS_PER_CELL * data.matrix.size),
         )

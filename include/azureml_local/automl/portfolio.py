@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from azureml_local.automl.learners import CLASS_WEIGHT, Candidate
 
 BREADTH_ROWS = 10_000
 """Up to so many rows the algorithms that rarely win on large data are cheap enough to be tried anyway."""
+
+TREE_FEATURES = 200
 
 LIGHTGBM_SLOW: Mapping[str, Any] = {
     "n_estimators": 400,
@@ -30,19 +33,27 @@ XGBOOST_SLOW: Mapping[str, Any] = {"n_estimators": 300, "learning_rate": 0.04, "
 FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 400, "min_samples_leaf": 2}
 
 
-def portfolio(
-    models: Sequence[str], rows: int, classes: int, primary_metric: str, *, quick_first: bool
-) -> list[Candidate]:
-    """The first candidates, most promising first; with `quick_first` the cheapest of them leads.
+@dataclass(frozen=True)
+class DataShape:
+    """What the portfolio is fitted to."""
+
+    rows: int
+    features: int
+    classes: int
+
+
+def portfolio(models: Sequence[str], shape: DataShape, primary_metric: str, *, quick_first: bool) -> list[Candidate]:
+    """The first candidates, most promising first; with `quick_first` the cheapest of the boosted ones leads.
 
     `models` are the algorithms the run may try. The forests, the logistic regression and the tree are in it when there
-    are at most 10,000 rows, or when the boosted algorithms are not allowed.
+    are at most 10,000 rows, or when some algorithm is not allowed; they lead where there are more features than rows.
     """
+    rows = shape.rows
     boosted = [
-        Candidate(catalog.LIGHTGBM, _rounds(LIGHTGBM_SLOW, "n_estimators", classes, rows)),
-        Candidate(catalog.LIGHTGBM, _rounds(LIGHTGBM_DEFAULT, "n_estimators", classes, rows)),
-        Candidate(catalog.HIST_GRADIENT_BOOSTING, _rounds(HIST_DEFAULT, "max_iter", classes, rows)),
-        Candidate(catalog.XGBOOST, _rounds(XGBOOST_SLOW, "n_estimators", classes, rows)),
+        Candidate(catalog.LIGHTGBM, _fitting(LIGHTGBM_SLOW, "n_estimators", "colsample_bytree", shape)),
+        Candidate(catalog.LIGHTGBM, _fitting(LIGHTGBM_DEFAULT, "n_estimators", "colsample_bytree", shape)),
+        Candidate(catalog.HIST_GRADIENT_BOOSTING, _fitting(HIST_DEFAULT, "max_iter", "max_features", shape)),
+        Candidate(catalog.XGBOOST, _fitting(XGBOOST_SLOW, "n_estimators", "colsample_bytree", shape)),
     ]
     if quick_first:
         boosted[0], boosted[1] = boosted[1], boosted[0]
@@ -54,7 +65,8 @@ def portfolio(
     ]
     chosen = [candidate for candidate in boosted if candidate.algorithm in models]
     if rows <= BREADTH_ROWS or len(set(models)) < len(catalog.ALLOWED_MODELS):
-        chosen += [candidate for candidate in breadth if candidate.algorithm in models]
+        others = [candidate for candidate in breadth if candidate.algorithm in models]
+        chosen = others + chosen if shape.features > rows else chosen + others
     if primary_metric == "norm_macro_recall":
         # It counts every class alike, so models that do too have to be among the candidates.
         chosen = [
@@ -68,14 +80,20 @@ def portfolio(
     return chosen
 
 
-def _rounds(parameters: Mapping[str, Any], rounds: str, classes: int, rows: int) -> dict[str, Any]:
-    """Fewer, larger steps where each round grows one tree per class, and leaves that small data can fill."""
+def _fitting(parameters: Mapping[str, Any], rounds: str, sampling: str, shape: DataShape) -> dict[str, Any]:
+    """`parameters` fitted to the data.
+
+    Fewer, larger steps where each round grows one tree per class, leaves that small data can fill, and trees that look
+    at some 200 features each, because the time of a tree grows with the features it looks at.
+    """
     scaled = dict(parameters)
-    if classes > 2:
-        shrink = float(np.sqrt(2 / classes))
+    if shape.features > TREE_FEATURES:
+        scaled[sampling] = max(0.05, round(min(scaled.get(sampling, 1.0), TREE_FEATURES / shape.features), 3))
+    if shape.classes > 2:
+        shrink = float(np.sqrt(2 / shape.classes))
         scaled[rounds] = max(30, round(scaled[rounds] * shrink))
         scaled["learning_rate"] = min(0.2, scaled["learning_rate"] / shrink)
-    smallest = max(3, rows // 50)
+    smallest = max(3, shape.rows // 50)
     if rounds == "n_estimators" and "num_leaves" in scaled:
         scaled["min_child_samples"] = min(scaled.get("min_child_samples", 20), smallest)
     elif rounds == "max_iter":

@@ -161,7 +161,10 @@ class Search:
         tuners = self._make_tuners()
         while tuners:
             tuner = tuners.pop(0)
-            candidate = tuner.ask(self._next_iteration) if self._expected_seconds(tuner) < self._time_left() else None
+            if self._expected_seconds(tuner) >= self._time_left():
+                logger.info("no more %s: a trial of it takes longer than there is time", tuner.algorithm)
+                continue
+            candidate = tuner.ask(self._next_iteration)
             if candidate is not None:
                 tuners.append(tuner)
                 yield candidate, tuner

@@ -31,7 +31,7 @@ SPACES: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": loguniform(0.01, 0.3),
         "num_leaves": lograndint(4, 64),
         "min_child_samples": lograndint(2, 128),
-        "colsample_bytree": uniform(0.2, 1.0),
+        "colsample_bytree": loguniform(0.05, 1.0),
         "subsample": uniform(0.5, 1.0),
         "reg_lambda": loguniform(0.001, 100.0),
     },
@@ -40,7 +40,7 @@ SPACES: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": loguniform(0.01, 0.3),
         "max_depth": randint(2, 9),
         "min_child_weight": loguniform(0.1, 64.0),
-        "colsample_bytree": uniform(0.2, 1.0),
+        "colsample_bytree": loguniform(0.05, 1.0),
         "subsample": uniform(0.5, 1.0),
         "reg_lambda": loguniform(0.001, 100.0),
     },
@@ -50,7 +50,7 @@ SPACES: Mapping[str, Mapping[str, Any]] = {
         "max_leaf_nodes": lograndint(4, 64),
         "min_samples_leaf": lograndint(2, 128),
         "l2_regularization": loguniform(0.001, 100.0),
-        "max_features": uniform(0.2, 1.0),
+        "max_features": loguniform(0.05, 1.0),
     },
     catalog.RANDOM_FOREST: _FOREST_SPACE,
     catalog.EXTRA_TREES: _FOREST_SPACE,
@@ -76,6 +76,10 @@ _DEFAULTS: Mapping[str, float] = {
 }
 
 
+MAX_SUGGESTIONS = 50
+"""CFO answers None to a point it has tried before, and moves on; after so many in a row the space is exhausted."""
+
+
 class Tuner:
     """The search around one algorithm's best portfolio configuration, which has been scored already."""
 
@@ -99,8 +103,11 @@ class Tuner:
 
     def ask(self, ticket: int) -> Candidate | None:
         """The next candidate, or None when the search has nothing new to try."""
-        point = self._search.suggest(str(ticket))
-        if point is None:
+        for _ in range(MAX_SUGGESTIONS):
+            point = self._search.suggest(str(ticket))
+            if point is not None:
+                break
+        else:
             return None
         self._asked[str(ticket)] = point
         plain = {name: value.item() if hasattr(value, "item") else value for name, value in point.items()}

@@ -134,8 +134,6 @@ class WorkerPool:
 
 
 def _serve(connection: Connection, lifeline: Connection) -> None:
-    # The job blocks SIGTERM for a thread of its own to receive; a worker just dies of it.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
     warnings.simplefilter("ignore")

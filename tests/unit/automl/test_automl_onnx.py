@@ -14,7 +14,7 @@ from azureml_local.automl import onnx_export
 from azureml_local.automl.catalog import ALLOWED_MODELS
 from azureml_local.automl.learners import Candidate, FitOptions, fit
 from azureml_local.automl.onnx_export import ExportError, export, run_graph
-from azureml_local.automl.portfolio import portfolio
+from azureml_local.automl.portfolio import DataShape, portfolio
 from azureml_local.automl.prepare import PreparedData
 
 pytestmark = pytest.mark.unit
@@ -32,7 +32,7 @@ def _data(classes: int) -> PreparedData:
 def _fitted(data: PreparedData, algorithms: list[str]) -> list[tuple[Any, float]]:
     levels = tuple((i, len(f.categories)) for i, f in enumerate(data.spec.features) if f.transform == "category")
     options = FitOptions(threads=1, seed=1, category_levels=levels)
-    start = portfolio(algorithms, len(data.codes), len(data.classes), "accuracy", quick_first=False)
+    start = portfolio(algorithms, DataShape(*data.matrix.shape, len(data.classes)), "accuracy", quick_first=False)
     small = {"n_estimators": 40, "max_iter": 40}
     fitted = []
     for candidate in start:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,7 +108,7 @@ def test_many_levels_are_bounded() -> None:
         (["b", "<script>", "ä"], "string", ("<script>", "b", "ä")),
     ],
 )
-def test_labels_of_every_kind(labels: list[object], kind: str, classes: tuple[str, ...]) -> None:
+def test_labels_of_every_kind(labels: list[Any], kind: str, classes: tuple[str, ...]) -> None:
     frame = customers(rows=90)
     frame["bought"] = (labels * 90)[:90]
     columns = [*schema_of(frame)[:-1], ColumnSchema.from_dict({"name": "bought", "kind": kind})]
