@@ -154,6 +154,8 @@ def trained_package(csv: Path) -> Path:
             experiment_name="bench", dataset_name="bank", dataset_version=1, label_column_name=LABEL
         )
         job = run_job(scratch / "run", scratch / DATA_FILE, data.columns, settings, len(cores()))
+        for older in folder.parent.glob("our-model-*"):
+            shutil.rmtree(older)
         job.package.rename(folder)
         shutil.rmtree(scratch)
     return folder
