@@ -105,7 +105,7 @@ def _detail(task: TaskProgress, run: RunProgress) -> RenderableType:
         return Text(outcome(task.task_id, task.result))
     if task.state in {"failed", "retrying"}:
         again = " (Airflow tries again)" if task.state == "retrying" else ""
-        return Text(f"{task.error}{again}", "red" if task.state == "failed" else "yellow")
+        return Text(f"{task.short_error}{again}", "red" if task.state == "failed" else "yellow")
     if task.state == "running" and task.task_id == "automl_run" and run.automl is not None:
         share = min(run.automl.elapsed_seconds, run.automl.time_limit_seconds)
         bar = ProgressBar(total=run.automl.time_limit_seconds, completed=share, width=48)
@@ -160,7 +160,7 @@ class PlainDisplay:
 def _plain_line(task: TaskProgress) -> str:
     text = {
         "done": f"done in {task.seconds() or 0.0:.1f} s: {outcome(task.task_id, task.result)}",
-        "failed": f"FAILED: {task.error}",
-        "retrying": f"failed, Airflow tries again: {task.error}",
+        "failed": f"FAILED: {task.short_error}",
+        "retrying": f"failed, Airflow tries again: {task.short_error}",
     }.get(task.state, task.state)
     return f"{task.task_id:<17} {text}"

@@ -40,6 +40,11 @@ class TaskProgress:
     error: str = ""
     result: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def short_error(self) -> str:
+        """The first line; a service that cannot start brings the last lines of its log along."""
+        return self.error.partition("\n")[0]
+
     def seconds(self, now: float | None = None) -> float | None:
         """How long it took, or takes so far; None before it started."""
         if self.started is None:
