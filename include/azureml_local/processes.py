@@ -108,9 +108,13 @@ class ManagedProcess:
                 os.kill(self.identity.pid, number)
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to the process and everything it started, unless the pid belongs to somebody else now."""
+        """Send a signal to the process and everything it started, unless the pid belongs to somebody else now.
+
+        The group is still ours when its leader is gone: a pid is not given away while a group has its number.
+        """
         now = ProcessIdentity.of(self.identity.pid)
-        if now is not None and not now.is_same(self.identity):
+        recycled = now is not None and not now.is_same(self.identity)
+        if recycled or self.identity.pid_started < psutil.boot_time() - _SAME_START:
             return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.identity.pid, number)

@@ -116,10 +116,9 @@ class Dispatcher:
                 logger.info("%s had not been started yet: starting it", run.run_id)
                 self._start(run)
                 continue
-            alive = identity is not None and identity.is_alive()
-            process = ManagedProcess(identity) if identity is not None and alive else None
-            logger.info("%s: %s", run.run_id, "its job still runs" if alive else "its job is gone")
-            self._jobs[run.run_id] = Job(run, folder, process, self._cores_of(run))
+            process = ManagedProcess(identity) if identity is not None else None
+            job = self._jobs[run.run_id] = Job(run, folder, process, self._cores_of(run))
+            logger.info("%s: %s", run.run_id, "its job still runs" if job.is_alive() else "its job is gone")
 
     def _cores_of(self, run: ActiveRun) -> int:
         """What a job of this target gets: the machine's cores shared by as many jobs as may run at once."""
@@ -149,15 +148,15 @@ class Dispatcher:
 
     def _start(self, run: ActiveRun) -> None:
         folder, cores = self._home.run(run.run_id), self._cores_of(run)
-        data = self._datasets.content(run.storage_key)
-        job = JobFile(
-            run_id=run.run_id,
-            data_path=str(data.path),
-            columns=data.columns,
-            settings=run.settings,
-            cores=cores,
-        )
         try:
+            data = self._datasets.content(run.storage_key)
+            job = JobFile(
+                run_id=run.run_id,
+                data_path=str(data.path),
+                columns=data.columns,
+                settings=run.settings,
+                cores=cores,
+            )
             with no_room_as_storage_full("the run's files"):
                 write_json(folder / JOB_FILE, job)
                 process = ManagedProcess.start(self._command(folder), folder / LOG_FILE, cwd=folder)

@@ -36,12 +36,13 @@ class Job:
     """A job process and its folder. Not thread-safe: the dispatcher's thread alone drives it."""
 
     def __init__(self, run: ActiveRun, folder: Path, process: ManagedProcess | None, cores: int) -> None:
-        """`process` is None for a job of an earlier server that is gone by now."""
+        """`process` is None when nothing is known of the job that an earlier server started."""
         self.run_id = run.run_id
         self.compute_target = run.settings.compute_target
         self.cores = cores
         self._folder = folder
         self._process = process
+        self._found_dead = process is None or not process.is_alive
         limit = run.settings.experiment_timeout_minutes * 60
         self._limit_minutes = run.settings.experiment_timeout_minutes
         self._allowed_seconds = limit * (1 + OVERRUN_SHARE) + OVERRUN_SECONDS
@@ -93,7 +94,7 @@ class Job:
                 f"it was stopped after {self._allowed_seconds:.0f} s: it did not end by itself within "
                 f"experiment_timeout_minutes={self._limit_minutes:g} and the grace after it"
             )
-        elif self._process is None:
+        elif self._process is None or self._found_dead:
             reason = "its process is gone (it ended while the local Azure ML was not running)"
         else:
             reason = self._process.end_reason

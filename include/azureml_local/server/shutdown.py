@@ -97,6 +97,9 @@ def _cancel_open_runs(home: Home) -> int:
     runs = RunStore(database, Links(""))
     active = runs.active()
     for run in active:
+        job = ProcessIdentity.read(home.run(run.run_id) / PID_FILE)
+        if job is not None:  # it may be dead itself and have left others running
+            ManagedProcess(job).signal_group(signal.SIGKILL)
         runs.finish(run.run_id, RunStatus.CANCELED, "the local Azure ML was stopped")
     database.close()
     return len(active)

@@ -133,6 +133,18 @@ def test_stop_ends_everything_and_leaves_nothing(own_server: LocalServer, server
         assert (run.status, run.error) == (RunStatus.CANCELED, "the local Azure ML was stopped")
 
 
+def test_stop_ends_what_a_dead_job_left_running(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "parent").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    own_server.kill()
+    os.kill(job_pid(own_server, run_id), signal.SIGKILL)
+    folder = own_server.home / "runs" / run_id
+    eventually(lambda: len(processes_of(folder)) == 1, what="the child alone")
+    assert run_cli("stop", "--home", str(own_server.home)).returncode == 0
+    eventually(lambda: not processes_of(folder), what="the end of the child")
+
+
 def test_the_token_is_kept_over_a_restart_and_a_new_one_is_made_when_it_is_gone(make_server: MakeServer) -> None:
     server = make_server().start()
     first = server.token
