@@ -25,7 +25,7 @@ SELECT place, duration_ms
 FROM (SELECT duration_ms, row_number() OVER (ORDER BY duration_ms) AS place FROM requests WHERE at >= ?)
 WHERE place IN (?, ?, ?)
 """
-_LATEST = "SELECT * FROM requests WHERE at >= ? AND status >= ? ORDER BY at DESC, rowid DESC LIMIT ?"
+_LATEST = "SELECT * FROM requests WHERE at >= ? AND status >= ? ORDER BY rowid DESC LIMIT ?"
 
 
 def summarize(db_path: Path, service_name: str, enabled: bool, since_seconds: float | None = None) -> RequestSummary:
@@ -65,7 +65,7 @@ def summarize(db_path: Path, service_name: str, enabled: bool, since_seconds: fl
 def latest_requests(
     db_path: Path, *, limit: int = 100, since_seconds: float | None = None, failed_only: bool = False
 ) -> list[RequestRecord]:
-    """The latest requests, newest first. :raises sqlite3.Error: the file is there and is no database."""
+    """The latest requests, the one answered last first. :raises sqlite3.Error: the file is there and is no database."""
     if not db_path.is_file():
         return []
     after = -math.inf if since_seconds is None else time.time() - since_seconds

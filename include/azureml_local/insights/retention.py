@@ -11,7 +11,7 @@ _BATCH = 10_000
 
 @dataclass(frozen=True)
 class Retention:
-    """Limits on what is kept. A million rows are about 90 MB, and are summarized in one second."""
+    """Limits on what is kept. A million rows are about 70 MB, and are summarized in one second."""
 
     days: float = 90.0
     rows: int = 1_000_000

@@ -58,14 +58,14 @@ class ScoreEndpoint:
         if insights is not None:
             insights.record(
                 RequestRecord(
-                    at=at,
-                    duration_ms=(time.perf_counter() - began) * 1000,
-                    status=200 if refusal is None else refusal.status,
-                    rows=answer.rows,
-                    model_version=self._serving.model.version,
-                    unseen_categories=answer.unseen,
-                    operation_id=_operation_id(headers, scope),
-                    error="" if refusal is None else refusal.message[:300],
+                    at,
+                    (time.perf_counter() - began) * 1000,
+                    200 if refusal is None else refusal.status,
+                    answer.rows,
+                    self._serving.model.version,
+                    answer.unseen,
+                    _operation_id(headers, scope),
+                    "" if refusal is None else refusal.message[:300],
                 )
             )
 
