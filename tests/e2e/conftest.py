@@ -43,6 +43,7 @@ def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory)
     connection = {"conn_type": "azureml", "host": local_server.url, "extra": extra}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment = inherited | {
+        "HOME": str(home),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

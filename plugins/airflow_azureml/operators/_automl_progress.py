@@ -1,4 +1,4 @@
-"""Progress of an AutoML run as lines in the task's log, one whenever something changed."""
+"""Progress of an AutoML run as lines in the task's log: one whenever something changed, and one a minute anyway."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ class ProgressLog:
         self._last: tuple[object, ...] = ()
 
     def __call__(self, seen: Snapshot) -> None:
-        """Log the snapshot unless it says what the last one said."""
+        """Log the snapshot unless it says what the last one said, less than a minute ago."""
         progress = seen.progress
         news: tuple[object, ...] = (seen.run.status,)
         if progress is not None:
-            news = (progress.phase, progress.trials_done, progress.trials_failed, progress.best_score)
+            minute = int(progress.elapsed_seconds // 60)
+            news = (progress.phase, progress.trials_done, progress.trials_failed, progress.best_score, minute)
         if news == self._last:
             return
         self._last = news

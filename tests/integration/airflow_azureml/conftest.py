@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tests.airflow_home  # noqa: F401  # before Airflow is imported
 from tests.local_server import LocalServer
 
 # isort: split

@@ -36,7 +36,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     Path(script).write_text(LOOK)
     done = subprocess.run(
         [sys.executable, str(script)],
-        env={**os.environ, "AIRFLOW_HOME": str(AIRFLOW_HOME)},
+        env={**os.environ, "AIRFLOW_HOME": str(AIRFLOW_HOME), "HOME": str(AIRFLOW_HOME)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tests.airflow_home  # noqa: F401  # before Airflow is imported
 
 # isort: split
 from airflow.sdk.bases.operator import ExecutorSafeguard

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,6 +170,15 @@ def test_progress_lines_only_when_something_changed(
     assert log.count("Run run-1 is Queued.") == 1
     assert log.count("AutoML, search: 1 trial done, best so far LightGBM with AUC_weighted 0.91000, 40 s left") == 1
     assert log.count("3 trials done (1 failed)") == 1
+
+
+def test_a_long_trial_is_not_silent(
+    workspace: FakeWorkspace, context: TaskContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.statuses = [*[RunStatus.RUNNING] * 4, RunStatus.COMPLETED]
+    workspace.progress = [replace(progress(1), elapsed_seconds=seconds) for seconds in (10, 50, 70, 110, 130)]
+    operator().execute(context)  # type: ignore[arg-type]
+    assert capsys.readouterr().out.count("1 trial done") == 3
 
 
 def test_a_server_restart_is_waited_out(workspace: FakeWorkspace, context: TaskContext, clock: list[float]) -> None:
