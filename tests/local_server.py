@@ -119,10 +119,14 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def processes_of(home: Path) -> list[str]:
-    """Command lines of the processes that work on a state folder (zombies do not)."""
+    """Command lines of the processes that work in a folder, told by their arguments or where they stand.
+
+    Zombies do not work.
+    """
     found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
+    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
         command = " ".join(process.info["cmdline"] or [])
-        if str(home) in command and process.info["status"] != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+        works_there = str(home) in f"{command} {process.info['cwd'] or ''}"
+        if works_there and process.info["status"] != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
             found.append(command)
     return found

@@ -1,0 +1,77 @@
+"""The real AutoML engine under the real server, killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+from tests.integration.control_plane.conftest import MakeServer, ended, job_pid
+from tests.local_server import LocalServer, eventually, processes_of
+
+from azureml_workspace.local.workspace import LocalWorkspace
+from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetSource
+from azureml_workspace.statuses import RunStatus
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 12
+
+
+@pytest.fixture
+def server(make_server: MakeServer, tmp_path: Path) -> LocalServer:
+    server = make_server(fake_jobs=False).start()
+    rng = random.Random(1)
+    lines = ["age,job,balance,y"]
+    for _ in range(1500):
+        age, balance, worker = rng.randint(18, 90), rng.gauss(0, 1000), rng.choice(("admin", "technician", "retired"))
+        label = "yes" if age / 90 + balance / 3000 + rng.gauss(0, 0.3) > 0.7 else "no"
+        lines.append(f"{age},{worker},{balance:.2f},{label}")
+    path = tmp_path / "clients.csv"
+    path.write_text("\n".join(lines) + "\n")
+    server.workspace().register_dataset("clients", DatasetSource(path=str(path)))
+    server.workspace().ensure_compute(ComputeTarget(name="cpu-cluster"))
+    return server
+
+
+def submit(workspace: LocalWorkspace) -> str:
+    settings = AutoMLSettings(
+        experiment_name="killed",
+        dataset_name="clients",
+        dataset_version=1,
+        label_column_name="y",
+        experiment_timeout_minutes=SECONDS / 60,
+    )
+    run_id = workspace.submit_automl(settings, submission_key=uuid.uuid4().hex).run_id
+    eventually(
+        lambda: workspace.automl_progress(run_id).phase in ("profile", "guard", "search"), what="its first words"
+    )
+    return run_id
+
+
+def test_a_killed_server_costs_an_automl_run_nothing(server: LocalServer) -> None:
+    run_id = submit(server.workspace())
+    pid = job_pid(server, run_id)
+    server.kill()
+    again = server.start().workspace()
+    run = ended(again, run_id)
+    assert (run.status, run.error) == (RunStatus.COMPLETED, "")
+    assert job_pid(server, run_id) == pid
+    result = again.automl_result(run_id)
+    children = again.list_child_runs(run_id)
+    assert [child.iteration for child in children] == list(range(result.child_runs))
+    assert result.best_child_run_id in {child.run_id for child in children}
+    assert again.register_model("clients", run_id).version == 1
+
+
+def test_a_killed_automl_job_fails_honestly_and_leaves_no_process(server: LocalServer) -> None:
+    workspace = server.workspace()
+    run_id = submit(workspace)
+    os.kill(job_pid(server, run_id), signal.SIGKILL)
+    run = ended(workspace, run_id)
+    assert run.status is RunStatus.FAILED
+    assert "SIGKILL" in run.error
+    eventually(lambda: not processes_of(server.home / "runs" / run_id), what="the end of the job's workers")
