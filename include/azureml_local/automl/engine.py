@@ -144,7 +144,7 @@ class _Engine:
         search = Search(
             pool=pool,
             shared=shared,
-            options=self._options(data),
+            options=self._options(data, self._workers),
             settings=self._settings,
             budget=self._budget,
             reserve=lambda trials: _reserve(trials, data, plan, self._workers),
@@ -154,9 +154,9 @@ class _Engine:
         logger.info("the search ends after %d trials: %s", len(search.trials), reason)
         return search.trials
 
-    def _options(self, data: PreparedData) -> FitOptions:
+    def _options(self, data: PreparedData, at_once: int) -> FitOptions:
         return FitOptions(
-            threads=max(1, self._cores // self._workers),
+            threads=max(1, self._cores // at_once),
             seed=self._settings.seed,
             category_levels=tuple(
                 (place, len(feature.categories))
@@ -189,11 +189,12 @@ class _Engine:
         """The members of the best child fitted on all rows, slowest first so that no core is idle at the end."""
         self._phase("refit")
         waiting = sorted(range(len(best.members)), key=lambda place: best.members[place][0].fit_seconds)
+        options = self._options(data, min(self._workers, len(waiting)))
         fitted: dict[int, Any] = {}
         while waiting or pool.running:
             while waiting and pool.idle:
                 place = waiting.pop()
-                pool.submit(place, refit, shared, best.candidates[place], self._options(data))
+                pool.submit(place, refit, shared, best.candidates[place], options)
             for outcome in pool.wait(1.0):
                 if outcome.error:
                     raise SearchFailed(f"{best.candidates[outcome.ticket].algorithm}, on all rows: {outcome.error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ from azureml_local.automl.prepare import PreparedData
 Floats = npt.NDArray[np.float64]
 
 SHAP_ROWS = 500
+SHAP_TRIAL_ROWS = 20
+SHAP_SECONDS = 5.0
+"""SHAP values of 500 rows, or of as many as fit in this time: that of a row grows with trees, classes and features."""
+
 PERMUTATION_ROWS = 1000
 PERMUTATION_COLUMNS = 50
 REPEATS = 3
@@ -34,7 +39,7 @@ def explain(
     (TreeSHAP) where the model has LightGBM or XGBoost members, else permutation importance; `method` says which.
     """
     rng = np.random.default_rng(seed)
-    explained = _shap_shares(model, data.matrix[_sample(len(data.matrix), SHAP_ROWS, rng)])
+    explained = _shap_shares(model, data.matrix[_sample(len(data.matrix), SHAP_ROWS, rng)], budget)
     if explained is not None:
         engineered, method = explained
     else:
@@ -46,7 +51,12 @@ def explain(
     return {"method": method, "raw": _ranked(raw), "engineered": _ranked(named)}
 
 
-def _shap_shares(model: VotingModel, matrix: npt.NDArray[np.float32]) -> tuple[Floats, str] | None:
+def _shap_shares(model: VotingModel, matrix: npt.NDArray[np.float32], budget: Budget) -> tuple[Floats, str] | None:
+    started = time.monotonic()
+    for member, _ in model.members:
+        _tree_shap(member, matrix[:SHAP_TRIAL_ROWS])
+    row_seconds = (time.monotonic() - started) / SHAP_TRIAL_ROWS
+    matrix = matrix[: max(SHAP_TRIAL_ROWS, int(min(SHAP_SECONDS, max(1.0, budget.left)) / row_seconds))]
     shares = np.zeros(matrix.shape[1])
     covered, members = 0.0, 0
     for member, weight in model.members:
@@ -113,7 +123,7 @@ def _permutation_shares(
 
 
 def _sample(rows: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    return np.arange(rows) if rows <= most else np.sort(rng.choice(rows, most, replace=False))
+    return np.arange(rows) if rows <= most else rng.choice(rows, most, replace=False)
 
 
 def _ranked(shares: dict[str, float]) -> dict[str, float]:

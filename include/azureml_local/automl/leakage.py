@@ -118,7 +118,9 @@ def _single_column_auc(values: npt.NDArray[np.float32], codes: npt.NDArray[np.in
 
 def _quick_auc(matrix: npt.NDArray[np.float32], codes: npt.NDArray[np.int64], seed: int) -> float:
     learned, scored = next(StratifiedKFold(2, shuffle=True, random_state=seed).split(matrix, codes))
-    model = LGBMClassifier(n_estimators=60, min_child_samples=10, random_state=seed, n_jobs=1, verbose=-1)
+    # One tree per class and round: fewer rounds with many classes keep the guard to a few seconds.
+    rounds = max(8, 120 // (int(codes.max()) + 1))
+    model = LGBMClassifier(n_estimators=rounds, min_child_samples=10, random_state=seed, n_jobs=1, verbose=-1)
     model.fit(matrix[learned], codes[learned])
     return weighted_auc(codes[scored], np.asarray(model.predict_proba(matrix[scored])))
 

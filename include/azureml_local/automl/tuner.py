@@ -15,7 +15,7 @@ from flaml.tune.sample import lograndint, loguniform, randint, uniform
 from flaml.tune.searcher.blendsearch import CFO
 
 from azureml_local.automl import catalog
-from azureml_local.automl.learners import CLASS_WEIGHT, Candidate
+from azureml_local.automl.learners import Candidate
 
 _FOREST_SPACE: Mapping[str, Any] = {
     "n_estimators": lograndint(40, 150),
@@ -86,15 +86,18 @@ class Tuner:
     def __init__(self, start: Candidate, score: float, seed: int) -> None:
         logging.getLogger("flaml").setLevel(logging.WARNING)
         self.algorithm = start.algorithm
-        self._fixed = {CLASS_WEIGHT: start.parameters[CLASS_WEIGHT]} if CLASS_WEIGHT in start.parameters else {}
+        space = dict(SPACES[start.algorithm])
+        if start.algorithm in (catalog.RANDOM_FOREST, catalog.EXTRA_TREES):
+            # What the portfolio found to be a graph of bearable size for so many classes stays the bound.
+            space["max_leaf_nodes"] = lograndint(8, start.parameters["max_leaf_nodes"] + 1)
+        self._fixed = {name: value for name, value in start.parameters.items() if name not in space}
         if start.algorithm == catalog.LIGHTGBM:
             self._fixed["subsample_freq"] = 1  # without it LightGBM ignores `subsample`
-        space = SPACES[start.algorithm]
         point = {name: _inside(space[name], start.parameters.get(name, _DEFAULTS.get(name))) for name in space}
         self._search = CFO(
             metric="score",
             mode="max",
-            space=dict(space),
+            space=space,
             points_to_evaluate=[point],
             evaluated_rewards=[score],
             seed=seed,

@@ -154,8 +154,8 @@ def test_three_thousand_columns_of_a_few_hundred_rows() -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(200, 3000)), columns=[f"gene {i}" for i in range(3000)])
     frame[LABEL] = np.where(frame["gene 7"] + 0.3 * rng.normal(size=200) > 0, 1, 0)
-    fitted, _ = run(frame, allowed_models=("LightGBM",), iterations=1, n_cross_validations=2)
-    assert fitted.result.metrics["AUC_weighted"] > 0.8
+    fitted, _ = run(frame, n_cross_validations=2)
+    assert fitted.result.metrics["AUC_weighted"] > 0.7
     assert next(iter(fitted.result.feature_importance)) == "gene 7"
     assert set(fitted.model.predict(frame)) == {0, 1}
 

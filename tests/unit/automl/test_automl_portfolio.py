@@ -39,6 +39,10 @@ def test_wide_data_starts_with_what_is_quick_and_samples_features() -> None:
 def test_many_classes_mean_fewer_rounds() -> None:
     found = portfolio(("LightGBM",), DataShape(5000, 10, 8), "accuracy", quick_first=False)
     assert found[0].parameters["n_estimators"] == 200
+    many = portfolio(ALLOWED_MODELS, DataShape(5000, 10, 100), "accuracy", quick_first=False)
+    assert many[0].algorithm == "LogisticRegression"
+    assert max(candidate.parameters.get("learning_rate", 0.0) for candidate in many) <= 0.2
+    assert {c.parameters.get("max_leaf_nodes") for c in many if c.algorithm == "RandomForest"} == {40}
     assert found[0].parameters["learning_rate"] == pytest.approx(0.05)
 
 
@@ -66,8 +70,8 @@ def test_flaml_asks_for_candidates_within_its_space(algorithm: str) -> None:
         tuner.tell(ticket, 0.8 + ticket / 1000 if ticket % 3 else None, 1.0)
 
 
-def test_an_exhausted_space_ends_the_asking() -> None:
+def test_an_exhausted_space_ends_the_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     start = portfolio(("LogisticRegression",), BANK, "accuracy", quick_first=False)[0]
     tuner = Tuner(start, 0.8, seed=1)
-    tuner._search.suggest = lambda _ticket: None
+    monkeypatch.setattr(tuner._search, "suggest", lambda _ticket: None)
     assert tuner.ask(1) is None
