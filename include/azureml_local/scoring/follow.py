@@ -60,9 +60,14 @@ class Follower:
     async def _apply_files(self) -> str:
         """Apply what the files say; gives what of it was refused, and why."""
         try:
-            config = read_config(self._dir)
+            return await self._apply(read_config(self._dir))
         except InvalidRequest as error:
             return str(error)
+        except Exception as error:  # a file that may not be read, no memory: the next change must still be followed
+            log.exception("the desired state could not be applied")
+            return f"{type(error).__name__}: {error}"
+
+    async def _apply(self, config: ServiceConfig) -> str:
         refused = [self._apply_keys(config), await self._apply_settings(config), await self._apply_model(config)]
         self._serving.describe()
         return " ".join(reason for reason in refused if reason)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import psutil
+
 from azureml_local.insights.query import summarize
 from azureml_local.scoring.config import (
     INSIGHTS_FILE,
@@ -154,10 +156,8 @@ class ServiceProcess:
 
     @property
     def resident_bytes(self) -> int:
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        resident: int = psutil.Process(self.pid).memory_info().rss
+        return resident
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)

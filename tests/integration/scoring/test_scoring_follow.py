@@ -97,6 +97,17 @@ def test_a_model_that_cannot_be_loaded_is_refused_and_the_old_one_goes_on(
     assert (status.error, status.model_version) == ("", 2)
 
 
+def test_after_an_unforeseen_error_the_next_change_is_still_followed(
+    start_service: StartService, other_package: Path, tmp_path: Path
+) -> None:
+    service = start_service()
+    odd = tmp_path / "odd"
+    (odd / "signature.json").mkdir(parents=True)
+    assert "IsADirectoryError" in service.update(model_dir=str(odd), model_version=2).error
+    status = service.update(model_dir=str(other_package), model_version=3)
+    assert (status.error, status.model_version) == ("", 3)
+
+
 def test_the_rest_of_a_refused_state_still_counts(start_service: StartService, tmp_path: Path) -> None:
     service = start_service()
     status = service.update(model_dir=str(tmp_path / "nowhere"), model_version=2, response_format="object")

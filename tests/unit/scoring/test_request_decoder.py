@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_local.features.spec import InputColumn, ModelSignature
@@ -73,6 +73,7 @@ values = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(COLUMNS).map(lambda column: column.name) | st.text(max_size=2), values, max_size=4)
 )
@@ -147,6 +148,7 @@ def test_the_number_of_rows_is_limited() -> None:
         read_envelope(b'{"data": [%b]}' % b",".join([b"{}"] * (MAX_ROWS + 1)))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:datmethoNInfiy01-. \\', max_size=60).map(str.encode))
 def test_no_body_breaks_the_reader(body: bytes) -> None:
     with suppress(InvalidRequest):

@@ -55,7 +55,7 @@ def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(rows_of_the_spec, min_size=1, max_size=8))
 def test_both_readers_give_the_same_matrix(rows: list[dict[str, Any]]) -> None:
     matrix, unseen = encode_rows(SPEC, rows)
