@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 JOB_MODULE = "azureml_local.automl"
 POLL_SECONDS = 0.2
+_IDLE_SECONDS = 5.0
 _AFTER_ERROR_SECONDS = 5.0
 _WAITING = frozenset({RunStatus.NOT_STARTED, RunStatus.QUEUED})
 _STATUS_OF_PHASE = {
@@ -87,21 +88,26 @@ class Dispatcher:
         self._wake.set()
         self._thread.join()
 
-    def step(self) -> None:
-        """Look at every run once."""
+    def step(self) -> float:
+        """Look at every run once; gives the seconds until the next look is worth it."""
         active = self._runs.active()
+        pause = POLL_SECONDS if active else _IDLE_SECONDS  # a submission wakes the thread
         for run in active:
             if run.run_id in self._jobs:
-                self._follow(run, self._jobs[run.run_id])
+                try:
+                    self._follow(run, self._jobs[run.run_id])
+                except Exception:  # one run's trouble must not keep the others from going on
+                    logger.exception("%s could not be followed; trying again", run.run_id)
+                    pause = _AFTER_ERROR_SECONDS
         self._start_waiting([run for run in active if run.status in _WAITING])
+        return pause
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            pause = POLL_SECONDS
             try:
-                self.step()
+                pause = self.step()
             except Exception:
-                logger.exception("the dispatcher failed at a step; it tries again in %g s", _AFTER_ERROR_SECONDS)
+                logger.exception("the dispatcher failed at a step; trying again")
                 pause = _AFTER_ERROR_SECONDS
             self._wake.wait(pause)
             self._wake.clear()

@@ -101,21 +101,26 @@ class Supervisor:
             del self._watches[name]
         remove_tree(self._home.service(name))
 
-    def step(self) -> None:
-        """Look at every service once."""
+    def step(self) -> float:
+        """Look at every service once; gives the seconds until the next look."""
+        pause = POLL_SECONDS
         for name in [service.name for service in self._store.list_all()]:
-            with self.lock(name):
-                service = self._store.find(name)
-                if service is not None:
-                    self._keep(service)
+            try:
+                with self.lock(name):
+                    service = self._store.find(name)
+                    if service is not None:
+                        self._keep(service)
+            except Exception:  # one service's trouble must not keep the others from being looked after
+                logger.exception("service %s could not be looked after; trying again", name)
+                pause = _AFTER_ERROR_SECONDS
+        return pause
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            pause = POLL_SECONDS
             try:
-                self.step()
+                pause = self.step()
             except Exception:
-                logger.exception("looking after the services failed; trying again in %g s", _AFTER_ERROR_SECONDS)
+                logger.exception("looking after the services failed; trying again")
                 pause = _AFTER_ERROR_SECONDS
             self._wake.wait(pause)
             self._wake.clear()

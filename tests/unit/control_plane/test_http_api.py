@@ -29,7 +29,7 @@ def workspace(home: Home) -> LocalWorkspace:
 
 @pytest.fixture
 def client(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setattr(workspace.dispatcher, "step", lambda: None)
+    monkeypatch.setattr(workspace.dispatcher, "step", lambda: 60.0)
     app = create_app(workspace, TOKEN, lambda: None)
     with TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}) as opened:
         yield opened
