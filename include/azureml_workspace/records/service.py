@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,8 +40,8 @@ class DeploySettings(Record):
         """:raises InvalidRequest: the name is one Azure would refuse, or a size is not positive."""
         validate_service_name(self.service_name)
         for name in ("cpu_cores", "memory_gb"):
-            if getattr(self, name) <= 0:
-                raise InvalidRequest(f"{name} is {getattr(self, name):g}; it must be above 0.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise InvalidRequest(f"{name} is {getattr(self, name):g}; it must be a number above 0.")
 
 
 def validate_service_name(name: str) -> None:

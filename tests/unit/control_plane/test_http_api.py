@@ -311,6 +311,14 @@ def test_deployments_that_cannot_be(client: TestClient) -> None:
     assert "lowercase" in message
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "0", "-1"])
+def test_sizes_that_are_no_sizes(client: TestClient, number: str) -> None:
+    body = f'{{"service_name": "svc", "model_name": "bank", "model_version": 1, "cpu_cores": {number}}}'
+    response = client.put("/v1/services/svc", content=body, headers={"content-type": "application/json"})
+    assert error(response)[:2] == (400, "InvalidRequest")
+    assert "cpu_cores" in error(response)[2]
+
+
 def test_a_completed_run_whose_result_is_gone_says_so(client: TestClient, workspace: LocalWorkspace) -> None:
     ready(client)
     run_id = submit(client).json()["run_id"]
