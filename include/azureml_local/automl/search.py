@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ MIN_GAIN = 1e-4
 TUNED_ALGORITHMS = 2
 """FLAML goes on from the best of so many algorithms in turn."""
 
+MAX_KEPT = 60
+"""So many trials, the best ones, keep their out-of-fold predictions for the ensemble."""
+
 GRACE_SECONDS = 10.0
 """A search that the time limit would end without any model goes on for as long as this after it began."""
 
@@ -34,7 +37,7 @@ class SearchFailed(WorkspaceError):
     """No trial gave a model."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """One child run that ended. `probabilities` are its out-of-fold ones, of a completed trial only."""
 
@@ -216,6 +219,13 @@ class Search:
         gained = trial.score is not None and (best is None or trial.score >= (best or 0.0) + MIN_GAIN)
         self._since_gain = 0 if gained else self._since_gain + 1
 
+    def _forget_weak_predictions(self) -> None:
+        """A day of trials on large data would fill the memory with predictions that no ensemble wants."""
+        kept = [trial for trial in self.trials if trial.probabilities is not None]
+        if len(kept) > MAX_KEPT:
+            weakest = min(kept, key=lambda trial: trial.score or 0.0)
+            self.trials[self.trials.index(weakest)] = replace(weakest, probabilities=None)
+
     def _stop_running(self, why: str) -> None:
         for outcome in self._pool.stop_running():
             candidate, _ = self._started.pop(outcome.ticket)
@@ -223,6 +233,7 @@ class Search:
 
     def _record(self, trial: Trial) -> None:
         self.trials.append(trial)
+        self._forget_weak_predictions()
         score = f"{trial.score:.5f}" if trial.score is not None else f"{trial.status}: {trial.error}"
         logger.info(
             "trial %d  %-20s %s  %.1f s  %s",

@@ -116,6 +116,17 @@ def test_early_stopping_ends_the_search_when_nothing_improves(monkeypatch: pytes
     assert len([event for event in trials(events) if event["algorithm"] == "DecisionTree"]) == 1 + 4
 
 
+def test_only_the_best_trials_keep_their_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MAX_KEPT", 2)
+    fitted, events = run(customers(rows=150), iterations=6, enable_early_stopping=False)
+    children = trials(events)
+    best = sorted((c["score"] for c in children if c["algorithm"] != "VotingEnsemble"), reverse=True)
+    assert fitted.result.metrics["AUC_weighted"] >= best[0]
+    ensemble = children[-1]["parameters"] if children[-1]["algorithm"] == "VotingEnsemble" else {}
+    scores = {f"{c['algorithm']} (child {c['iteration']})": c["score"] for c in children}
+    assert all(scores[name] >= best[1] for name in ensemble)
+
+
 def test_without_early_stopping_only_iterations_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "MIN_GAIN", 1.0)
     _, events = run(customers(rows=150), iterations=9, allowed_models=("DecisionTree",), enable_early_stopping=False)

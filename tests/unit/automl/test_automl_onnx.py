@@ -32,7 +32,9 @@ def _data(classes: int) -> PreparedData:
 def _fitted(data: PreparedData, algorithms: list[str]) -> list[tuple[Any, float]]:
     levels = tuple((i, len(f.categories)) for i, f in enumerate(data.spec.features) if f.transform == "category")
     options = FitOptions(threads=1, seed=1, category_levels=levels)
-    start = portfolio(algorithms, DataShape(*data.matrix.shape, len(data.classes)), "accuracy", quick_first=False)
+    start = portfolio(
+        algorithms, DataShape(len(data.codes), data.matrix.shape[1], len(data.classes)), "accuracy", quick_first=False
+    )
     small = {"n_estimators": 40, "max_iter": 40}
     fitted = []
     for candidate in start:

@@ -41,7 +41,7 @@ def test_many_classes_mean_fewer_rounds() -> None:
     assert found[0].parameters["n_estimators"] == 200
     many = portfolio(ALLOWED_MODELS, DataShape(5000, 10, 100), "accuracy", quick_first=False)
     assert many[0].algorithm == "LogisticRegression"
-    assert max(candidate.parameters.get("learning_rate", 0.0) for candidate in many) <= 0.2
+    assert max(candidate.parameters.get("learning_rate", 0.0) for candidate in many) <= 0.1
     assert {c.parameters.get("max_leaf_nodes") for c in many if c.algorithm == "RandomForest"} == {40}
     assert found[0].parameters["learning_rate"] == pytest.approx(0.05)
 
