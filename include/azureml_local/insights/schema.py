@@ -15,6 +15,10 @@ CREATE TABLE IF NOT EXISTS requests(
 """
 
 
+RequestValues = tuple[float, float, int, int, int, int, str, str]
+"""The values of a `RequestRecord` as a plain tuple, which a request makes in a fraction of the time."""
+
+
 class RequestRecord(NamedTuple):
     """One scoring request, in the order of the table's columns.
 

@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 
 from azureml_local.insights.retention import Retention, apply_retention
-from azureml_local.insights.schema import RequestRecord, open_for_writing
+from azureml_local.insights.schema import RequestValues, open_for_writing
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ class RequestLog:
         self._capacity = capacity
         self._interval = interval
         self._retention = retention or Retention()
-        self._queue: deque[RequestRecord] = deque()
-        self._batch: list[RequestRecord] = []  # taken from the queue and not committed: tried again after an error
+        self._queue: deque[RequestValues] = deque()
+        self._batch: list[RequestValues] = []  # taken from the queue and not committed: tried again after an error
         self._connection: sqlite3.Connection | None = None
         self._stop = threading.Event()
         self._dropped = 0
@@ -53,10 +53,10 @@ class RequestLog:
         """Records that were lost because the queue was full."""
         return self._dropped
 
-    def record(self, record: RequestRecord) -> None:
-        """Note one request; returns at once and never raises."""
+    def record(self, values: RequestValues) -> None:
+        """Note one request (the values of a `RequestRecord`); returns at once and never raises."""
         if len(self._queue) < self._capacity:
-            self._queue.append(record)
+            self._queue.append(values)
         else:
             self._dropped += 1
 
@@ -109,7 +109,7 @@ class RequestLog:
             self._connection = None
 
 
-def _insert(connection: sqlite3.Connection, records: list[RequestRecord]) -> None:
+def _insert(connection: sqlite3.Connection, records: list[RequestValues]) -> None:
     """Insert many rows with few statements.
 
     `executemany` gives the interpreter lock away and takes it back for every row, and each taking back waits for the

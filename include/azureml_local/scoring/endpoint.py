@@ -8,7 +8,6 @@ import time
 
 from starlette.types import Receive, Scope, Send
 
-from azureml_local.insights.schema import RequestRecord
 from azureml_local.scoring.answer import Answer, Answerer
 from azureml_local.scoring.body import BodyBuffers, check_announced_length, piece_of
 from azureml_local.scoring.refusals import BodyNotReceived, Refusal, failed_inside, wrong_method
@@ -57,7 +56,7 @@ class ScoreEndpoint:
         insights = self._serving.insights
         if insights is not None:
             insights.record(
-                RequestRecord(
+                (
                     at,
                     (time.perf_counter() - began) * 1000,
                     200 if refusal is None else refusal.status,
@@ -91,5 +90,6 @@ class ScoreEndpoint:
 
 def _operation_id(headers: dict[bytes, bytes], scope: Scope) -> str:
     """The trace id of a W3C `traceparent` (https://www.w3.org/TR/trace-context/), else the request id."""
-    trace = _TRACE_ID.match(headers.get(b"traceparent", b""))
+    traceparent = headers.get(b"traceparent")
+    trace = _TRACE_ID.match(traceparent) if traceparent else None
     return trace.group(1).decode() if trace else request_id_of(scope)
