@@ -87,6 +87,8 @@ class RequestDecoder:
             row = json.loads(bytes(raw))
         except UnicodeDecodeError:
             raise InvalidRequest(f"row {number}: not UTF-8 text.") from None
+        except RecursionError:
+            raise InvalidRequest(f"row {number}: nested too deeply.") from None
         except ValueError:  # the envelope was JSON, so this is an integer beyond Python's 4,300 digits
             raise InvalidRequest(f"row {number}: holds an integer too large.") from None
         return read_row(self.columns, row, number)
@@ -96,7 +98,8 @@ class _Refused(Exception):
     """A fast reader's way to hand a row to the slow one."""
 
 
-_REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, _Refused)
+_SYNTAX_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_REFUSALS = (*_SYNTAX_ERRORS, _Refused)
 _read_envelope = msgspec.json.Decoder(Envelope).decode
 _read_shallow = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -110,7 +113,7 @@ def read_envelope(body: bytes | bytearray) -> Envelope:
         envelope = _read_envelope(body)
     except msgspec.ValidationError:
         raise InvalidRequest(_explain_shape(body)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _SYNTAX_ERRORS as error:
         raise InvalidRequest(_explain_syntax(body, error)) from None
     if not envelope.data:
         raise InvalidRequest(f"data is empty: send 1 to {MAX_ROWS:,} rows.")
@@ -172,11 +175,13 @@ def _dictionary_reader(columns: Sequence[InputColumn]) -> Callable[[msgspec.Raw]
 
 
 def _explain_shape(body: bytes | bytearray) -> str:
-    """Why a body that is JSON is not an envelope, looking no deeper than needed."""
+    """Why a body is not an envelope, looking no deeper than needed."""
     try:
         parts = _read_shallow(body)
     except msgspec.ValidationError:
         return f"{_EXPECTED_BODY}, got {_describe_raw(body)}."
+    except _SYNTAX_ERRORS as error:  # of the wrong shape, and broken further on
+        return _explain_syntax(body, error)
     if "data" not in parts:
         sent = ", ".join(repr(shorten(name, 40)) for name in list(parts)[:5]) or "nothing"
         return f"data is missing: {_EXPECTED_BODY}, got {sent}."

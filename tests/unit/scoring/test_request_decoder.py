@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from azureml_local.features.spec import InputColumn, ModelSignature
@@ -148,11 +148,23 @@ def test_the_number_of_rows_is_limited() -> None:
         read_envelope(b'{"data": [%b]}' % b",".join([b"{}"] * (MAX_ROWS + 1)))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=1000)
+@example(b"{}\x00")
+@example(b'{"data": 5} x')
+@example(b'{"rows": 1, "\xff": 2}')
+@example(b'{"a": ' + b"[" * 5000)
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:datmethoNInfiy01-. \\', max_size=60).map(str.encode))
 def test_no_body_breaks_the_reader(body: bytes) -> None:
     with suppress(InvalidRequest):
         DECODER.read_rows(read_envelope(body).data)
+
+
+@pytest.mark.parametrize("decoder", [DECODER, RequestDecoder.of(signature_of(WIDE))], ids=["narrow", "wide"])
+def test_a_row_nested_to_any_depth_is_refused(decoder: RequestDecoder) -> None:
+    for depth in range(1, 3000, 7):
+        body = b'{"data": [{"c0": %b%b}]}' % (b"[" * depth, b"]" * depth)
+        with pytest.raises(InvalidRequest):
+            decoder.read_rows(read_envelope(body).data)
 
 
 @pytest.mark.parametrize(
