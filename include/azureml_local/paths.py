@@ -30,11 +30,13 @@ class Home:
             folder.mkdir(exist_ok=True)
 
     def sweep(self) -> int:
-        """Remove what an interrupted server left half-made; gives how many files and folders that were."""
+        """Remove what an interrupted server left half-made; gives how many files and folders that were.
+
+        Not inside the folders of runs and web services: their processes may live and be at work there. Who looks
+        after those processes sweeps when they are gone.
+        """
         folders = [self.root, self.datasets, self.runs, self.models, self.services]
-        for parent in (self.datasets, self.runs, self.models, self.services):
-            if parent.is_dir():
-                folders += [entry for entry in parent.iterdir() if entry.is_dir()]
+        folders += [entry for entry in self.models.iterdir() if entry.is_dir()]
         return sum(sweep_temporaries(folder) for folder in folders)
 
     @property

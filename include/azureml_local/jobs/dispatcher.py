@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from azureml_local.files import no_room_as_storage_full, write_json
+from azureml_local.files import no_room_as_storage_full, sweep_temporaries, write_json
 from azureml_local.jobs.files import JOB_FILE, LOG_FILE, PID_FILE, JobFile
 from azureml_local.jobs.job import Job, Outcome
 from azureml_local.paths import Home
@@ -186,7 +186,9 @@ class Dispatcher:
                     self._runs.advance(run.run_id, status)
             job.keep_in_bounds(cancelled=cancelled)
             return
-        self._finish(run, job.outcome(cancelled=cancelled))
+        outcome = job.outcome(cancelled=cancelled)
+        sweep_temporaries(self._home.run(run.run_id))
+        self._finish(run, outcome)
         del self._jobs[run.run_id]
 
     def _take_news(self, run: ActiveRun, job: Job) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
+from azureml_local.files import sweep_temporaries
 from azureml_local.jobs.dispatcher import JOB_MODULE
 from azureml_local.jobs.files import PID_FILE
 from azureml_local.paths import Home
@@ -100,6 +101,7 @@ def _cancel_open_runs(home: Home) -> int:
         job = ProcessIdentity.read(home.run(run.run_id) / PID_FILE)
         if job is not None:  # it may be dead itself and have left others running
             ManagedProcess(job).signal_group(signal.SIGKILL)
+        sweep_temporaries(home.run(run.run_id))
         runs.finish(run.run_id, RunStatus.CANCELED, "the local Azure ML was stopped")
     database.close()
     return len(active)

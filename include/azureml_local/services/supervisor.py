@@ -11,7 +11,7 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from azureml_local.files import no_room_as_storage_full, remove_tree
+from azureml_local.files import no_room_as_storage_full, remove_tree, sweep_temporaries
 from azureml_local.paths import Home
 from azureml_local.processes import find_workers
 from azureml_local.scoring.config import read_config, read_keys, write_config, write_keys
@@ -145,6 +145,8 @@ class Supervisor:
         for service in services:
             worker = workers.get(self._home.service(service.name))
             alive = self.watch(service.name).process.take_up(worker)
+            if not alive:
+                sweep_temporaries(self._home.service(service.name))
             logger.info("service %s: %s", service.name, "its process still runs" if alive else "its process is gone")
             never_served = service.state is ServiceState.FAILED and service.live is None
             if alive or never_served:

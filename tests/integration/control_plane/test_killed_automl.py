@@ -38,6 +38,7 @@ def server(make_server: MakeServer, tmp_path: Path) -> LocalServer:
 
 
 def submit(workspace: LocalWorkspace) -> str:
+    """Submit a run and wait until it is in the middle of its search."""
     settings = AutoMLSettings(
         experiment_name="killed",
         dataset_name="clients",
@@ -46,9 +47,12 @@ def submit(workspace: LocalWorkspace) -> str:
         experiment_timeout_minutes=SECONDS / 60,
     )
     run_id = workspace.submit_automl(settings, submission_key=uuid.uuid4().hex).run_id
-    eventually(
-        lambda: workspace.automl_progress(run_id).phase in ("profile", "guard", "search"), what="its first words"
-    )
+
+    def is_searching() -> bool:
+        progress = workspace.automl_progress(run_id)
+        return progress.phase == "search" and progress.trials_done > 0
+
+    eventually(is_searching, what="its search")
     return run_id
 
 

@@ -24,14 +24,18 @@ def test_jobs_outlive_it_and_queued_ones_go_on(own_server: LocalServer) -> None:
     reaches(workspace, queued, RunStatus.QUEUED)
     pid = job_pid(own_server, running)
     (own_server.home / "datasets" / ".tmp-half").mkdir()
+    scratch = own_server.home / "runs" / running / ".tmp-job" / "outputs"
+    scratch.mkdir(parents=True)
     own_server.kill()
     assert psutil.Process(pid).is_running()
     again = own_server.start().workspace()
     assert again.get_run(running).status is RunStatus.RUNNING
     assert again.get_run(queued).status is RunStatus.QUEUED
     assert not (own_server.home / "datasets" / ".tmp-half").exists()
+    assert scratch.is_dir(), "the scratch folder of a live job was swept away"
     let_go(own_server, running)
     assert ended(again, running).status is RunStatus.COMPLETED
+    assert not scratch.parent.exists()
     assert job_pid(own_server, running) == pid
     assert again.automl_progress(running).trials_done == 3
     assert ended(again, queued).status is RunStatus.COMPLETED
