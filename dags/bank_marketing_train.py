@@ -22,6 +22,9 @@ from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
 from azureml_workspace.records import PRIMARY_METRICS
 from mlops_config.bank_marketing import BANK_MARKETING
 
+ASSET_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
+"""The rule of `validate_dataset_name` and `validate_model_name`, for the form."""
+
 PARAMS = {
     "data_path": Param(
         BANK_MARKETING.url,
@@ -50,12 +53,29 @@ PARAMS = {
         description="No model sees them; for example a column that is only known after the fact, such as duration.",
         section="Data",
     ),
-    "dataset_name": Param(BANK_MARKETING.dataset_name, type="string", minLength=1, title="Dataset", section="Names"),
+    "dataset_name": Param(
+        BANK_MARKETING.dataset_name,
+        type="string",
+        pattern=ASSET_NAME,
+        title="Dataset",
+        description="Letters, digits, dashes, underscores and dots.",
+        section="Names",
+    ),
     "experiment_name": Param(
-        BANK_MARKETING.experiment_name, type="string", minLength=1, title="Experiment", section="Names"
+        BANK_MARKETING.experiment_name,
+        type="string",
+        pattern="^[A-Za-z0-9][A-Za-z0-9_-]{2,35}$",
+        title="Experiment",
+        description="3 to 36 letters, digits, dashes and underscores.",
+        section="Names",
     ),
     "model_name": Param(
-        None, type=["string", "null"], title="Model", description="Default: the dataset's name.", section="Names"
+        None,
+        type=["string", "null"],
+        pattern=ASSET_NAME,
+        title="Model",
+        description="As for a dataset. Default: the dataset's name.",
+        section="Names",
     ),
     "service_name": Param(
         BANK_MARKETING.service_name,

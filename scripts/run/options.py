@@ -11,7 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import PRIMARY_METRICS, validate_service_name
+from azureml_workspace.records import (
+    PRIMARY_METRICS,
+    validate_dataset_name,
+    validate_experiment_name,
+    validate_service_name,
+)
 
 SHORTEST_NAME, LONGEST_NAME = 3, 32
 """Characters of a web service's name, as Azure has it."""
@@ -57,6 +62,15 @@ class RunOptions:
 
     def validate(self) -> None:
         """:raises InvalidRequest: names the first value that cannot work and what to do."""
+        self._validate_data()
+        self._validate_names()
+        if self.metric is not None and self.metric not in PRIMARY_METRICS:
+            raise InvalidRequest(f"METRIC is {self.metric!r}; choose one of {', '.join(PRIMARY_METRICS)}.")
+        if self.time is not None and not 0.1 <= self.time <= LONGEST_TIME:
+            raise InvalidRequest(f"TIME is {self.time:g} minutes; give 0.1 (six seconds) to {LONGEST_TIME} (one day).")
+        self._validate_benchmark()
+
+    def _validate_data(self) -> None:
         if self.data is not None:
             if not self.data:
                 raise InvalidRequest("DATA is empty; give a path: make run DATA=path.csv LABEL=column_to_predict")
@@ -66,16 +80,21 @@ class RunOptions:
             raise InvalidRequest(
                 f"SEPARATOR is {self.separator!r}; give one character, for example SEPARATOR=';', or '\\t' for a tab."
             )
-        if self.metric is not None and self.metric not in PRIMARY_METRICS:
-            raise InvalidRequest(f"METRIC is {self.metric!r}; choose one of {', '.join(PRIMARY_METRICS)}.")
-        if self.time is not None and not 0.1 <= self.time <= LONGEST_TIME:
-            raise InvalidRequest(f"TIME is {self.time:g} minutes; give 0.1 (six seconds) to {LONGEST_TIME} (one day).")
+
+    def _validate_names(self) -> None:
+        for name, validate in (
+            (self.dataset, validate_dataset_name),
+            (self.experiment, validate_experiment_name),
+            (self.service, validate_service_name),
+        ):
+            if name is not None:
+                validate(name)
+
+    def _validate_benchmark(self) -> None:
         for name in ("requests", "concurrency"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidRequest(f"{name.upper()} is {value}; it must be at least 1.")
-        if self.service is not None:
-            validate_service_name(self.service)
 
     @property
     def is_remote(self) -> bool:

@@ -6,10 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from azureml_local.store.database import Database
-from azureml_local.store.names import validate_compute_name
 from azureml_local.store.schema import ComputeRow
 from azureml_workspace.errors import InvalidRequest, NotFound
-from azureml_workspace.records import ComputeTarget
+from azureml_workspace.records import ComputeTarget, validate_compute_name
 
 
 class ComputeStore:

@@ -18,11 +18,10 @@ from azureml_local.files import no_room_as_storage_full, remove_tree
 from azureml_local.paths import Home
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
-from azureml_local.store.names import validate_name
 from azureml_local.store.schema import DatasetRow
 from azureml_local.store.uploads import SOURCE_FILE, Upload
 from azureml_workspace.errors import InvalidRequest, NotFound
-from azureml_workspace.records import ColumnSchema, DatasetVersion
+from azureml_workspace.records import ColumnSchema, DatasetVersion, validate_dataset_name
 
 DATA_FILE = "data.parquet"
 PROFILE_FILE = "profile.json"
@@ -82,7 +81,7 @@ class DatasetStore:
 
         :raises InvalidRequest: the name is not valid.
         """
-        validate_name("dataset", name)
+        validate_dataset_name(name)
         return Upload(self._home.datasets, name)
 
     def register(self, upload: Upload, reading: Reading, tags: Mapping[str, str]) -> DatasetVersion:

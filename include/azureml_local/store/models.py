@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 from azureml_local.files import no_room_as_storage_full, remove_tree, temporary_sibling
 from azureml_local.paths import Home
 from azureml_local.store.database import Database
-from azureml_local.store.names import validate_name
 from azureml_local.store.schema import ModelRow
 from azureml_workspace.errors import NotFound, RunFailed
-from azureml_workspace.records import ModelVersion, Run
+from azureml_workspace.records import ModelVersion, Run, validate_model_name
 from azureml_workspace.statuses import RunStatus
 
 PACKAGE_FILES = (
@@ -44,7 +43,7 @@ class ModelStore:
         :raises RunFailed: the run has not completed, or left no whole model package.
         :raises StorageFull: no room; nothing was kept.
         """
-        validate_name("model", name)
+        validate_model_name(name)
         outputs = self._require_package(run)
         with self._database.write() as session:
             row = session.scalar(select(ModelRow).where(ModelRow.name == name, ModelRow.run_id == run.run_id))

@@ -12,6 +12,13 @@ from azureml_workspace.records.base import Record
 from azureml_workspace.records.compute import ComputeTarget
 from azureml_workspace.records.dataset import ColumnKind, ColumnSchema, DatasetSource, DatasetVersion
 from azureml_workspace.records.model import ModelVersion
+from azureml_workspace.records.names import (
+    validate_compute_name,
+    validate_dataset_name,
+    validate_experiment_name,
+    validate_model_name,
+    validate_service_name,
+)
 from azureml_workspace.records.run import ChildRun, Run
 from azureml_workspace.records.service import (
     DeploySettings,
@@ -19,7 +26,6 @@ from azureml_workspace.records.service import (
     ResponseFormat,
     ServiceKeys,
     WebService,
-    validate_service_name,
 )
 
 __all__ = [
@@ -43,5 +49,9 @@ __all__ = [
     "Run",
     "ServiceKeys",
     "WebService",
+    "validate_compute_name",
+    "validate_dataset_name",
+    "validate_experiment_name",
+    "validate_model_name",
     "validate_service_name",
 ]

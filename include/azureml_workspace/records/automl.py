@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records.base import Record
+from azureml_workspace.records.names import validate_compute_name, validate_dataset_name, validate_experiment_name
 
 PrimaryMetric = Literal[
     "AUC_weighted",
@@ -61,6 +62,9 @@ class AutoMLSettings(Record):
         for name in ("experiment_name", "dataset_name", "label_column_name", "compute_target"):
             if not str(getattr(self, name)).strip():
                 raise InvalidRequest(f"{name} is empty; give it a name.")
+        validate_experiment_name(self.experiment_name)
+        validate_dataset_name(self.dataset_name)
+        validate_compute_name(self.compute_target)
         if self.primary_metric not in PRIMARY_METRICS:
             raise InvalidRequest(
                 f"primary_metric is {self.primary_metric!r}; choose one of {', '.join(PRIMARY_METRICS)}."

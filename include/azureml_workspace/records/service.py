@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records.base import Record
+from azureml_workspace.records.names import validate_service_name
 from azureml_workspace.statuses import ServiceState
-
-SERVICE_NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
 
 ResponseFormat = Literal["string", "object"]
 
@@ -42,18 +40,6 @@ class DeploySettings(Record):
         for name in ("cpu_cores", "memory_gb"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidRequest(f"{name} is {getattr(self, name):g}; it must be a number above 0.")
-
-
-def validate_service_name(name: str) -> None:
-    """Azure Container Instances' rule for a web service name.
-
-    :raises InvalidRequest: `name` breaks it.
-    """
-    if not SERVICE_NAME.fullmatch(name):
-        raise InvalidRequest(
-            f"service name {name!r} is not valid: 3 to 32 characters, lowercase letters, digits and dashes, "
-            "starting with a letter and not ending with a dash (for example 'bank-marketing')."
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from airflow_azureml.operators._automl_progress import ProgressLog, Snapshot
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
 from azureml_workspace.errors import RunFailed, WorkspaceError
-from azureml_workspace.records import AutoMLSettings, ComputeTarget
+from azureml_workspace.records import AutoMLSettings, ComputeTarget, validate_model_name
 from azureml_workspace.statuses import FAILED_RUN_STATUSES
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         settings.validate()
         patience = self._patience(settings)
         model_name = arguments.optional(arguments.text, "model_name", self.model_name) or settings.experiment_name
+        validate_model_name(model_name)  # now, and not when the run has ended and its model is registered
         tags = arguments.tags("model_tags", self.model_tags)
         compute = self._compute()
         workspace = self.hook.workspace

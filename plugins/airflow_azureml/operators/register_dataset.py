@@ -9,7 +9,7 @@ from airflow_azureml import _arguments as arguments
 from airflow_azureml._sources import DownloadLimits, check_column, local_file, require_column
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import DatasetResult, short_schema
-from azureml_workspace.records import DatasetSource
+from azureml_workspace.records import DatasetSource, validate_dataset_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -73,6 +73,7 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
         """Fetch, check the label, register."""
         data = arguments.text("data", self.data)
         name = arguments.text("name", self.name)
+        validate_dataset_name(name)
         tags = arguments.tags("tags", self.tags)
         label = arguments.optional(arguments.text, "label_column_name", self.label_column_name)
         limits = DownloadLimits(

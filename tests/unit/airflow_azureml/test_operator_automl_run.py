@@ -113,6 +113,10 @@ def test_latest_version_when_none_is_named(workspace: FakeWorkspace, context: Ta
         ({"n_cross_validations": 5, "validation_size": 0.1}, "exclude each other"),
         ({"max_nodes": "many"}, "max_nodes is 'many'"),
         ({"model_tags": "team"}, "model_tags is 'team'"),
+        ({"model_name": "my model"}, "model name 'my model' is not valid: 1 to 255 letters"),
+        ({"experiment_name": "my.experiment"}, "experiment name 'my.experiment' is not valid: 3 to 36 letters"),
+        ({"dataset": "bank/2"}, "dataset name 'bank/2' is not valid"),
+        ({"compute_target": "2-fast"}, "compute target name '2-fast' is not valid"),
     ],
 )
 def test_bad_arguments_fail_before_anything_is_submitted(

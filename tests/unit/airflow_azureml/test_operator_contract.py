@@ -33,7 +33,7 @@ pytestmark = pytest.mark.unit
 
 MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     AzureMLRegisterDatasetOperator: {"data": "a.csv", "name": "d"},
-    AzureMLAutoMLRunOperator: {"dataset": "d", "label_column_name": "y", "experiment_name": "e"},
+    AzureMLAutoMLRunOperator: {"dataset": "d", "label_column_name": "y", "experiment_name": "exp"},
     AzureMLDeployModelOperator: {"model": "m", "service_name": "svc-a"},
     AzureMLEnableInsightsOperator: {"service": "svc-a"},
     AzureMLSmokeScoreOperator: {"service": "svc-a"},

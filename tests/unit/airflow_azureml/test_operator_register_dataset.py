@@ -66,6 +66,7 @@ def test_three_thousand_columns_stay_out_of_xcom(workspace: FakeWorkspace, conte
         ({"label_column_name": "Y"}, "label_column_name is 'Y', which is not a column of bank.csv; it has age, dur"),
         ({"label_column_name": "duratoin"}, "did you mean 'duration'?"),
         ({"name": " "}, "name is ' '"),
+        ({"name": "my data"}, "dataset name 'my data' is not valid"),
         ({"data": ""}, "data is ''"),
         ({"tags": ["a"]}, "tags is ['a']"),
         ({"data": "file://host/path.csv"}, "names the host 'host'"),

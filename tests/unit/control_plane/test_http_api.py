@@ -19,7 +19,7 @@ from azureml_workspace.statuses import RunStatus
 pytestmark = pytest.mark.unit
 
 TOKEN = "the-token-of-this-test"
-SETTINGS = {"experiment_name": "e", "dataset_name": "people", "dataset_version": 1, "label_column_name": "y"}
+SETTINGS = {"experiment_name": "exp", "dataset_name": "people", "dataset_version": 1, "label_column_name": "y"}
 
 
 @pytest.fixture

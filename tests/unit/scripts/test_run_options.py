@@ -95,6 +95,8 @@ def test_an_address_is_not_looked_up_here() -> None:
         (["--time=0"], "TIME is 0 minutes"),
         (["--time=nan"], "TIME is nan minutes"),
         (["--service=Bank_Marketing"], "service name 'Bank_Marketing' is not valid"),
+        (["--dataset=my data"], "dataset name 'my data' is not valid"),
+        (["--experiment=ab"], "experiment name 'ab' is not valid"),
         (["--metric=auc"], "METRIC is 'auc'; choose one of AUC_weighted"),
         (["--requests=0"], "REQUESTS is 0"),
     ],

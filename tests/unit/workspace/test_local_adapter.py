@@ -19,7 +19,7 @@ Open = Callable[..., Workspace]
 
 RUN = {
     "run_id": "r1",
-    "experiment_name": "e",
+    "experiment_name": "exp",
     "run_type": "automl",
     "status": "Running",
     "created_at": "2026-11-21T00:00:00Z",
@@ -213,7 +213,7 @@ def test_bad_files_never_reach_the_server(
 
 
 def test_bad_settings_never_reach_the_server(script: Script, open_with: Open) -> None:
-    settings = AutoMLSettings(experiment_name="e", dataset_name="d", dataset_version=1, label_column_name=" ")
+    settings = AutoMLSettings(experiment_name="exp", dataset_name="d", dataset_version=1, label_column_name=" ")
     with pytest.raises(errors.InvalidRequest, match="label_column_name"):
         open_with().submit_automl(settings, submission_key="k")
     with pytest.raises(errors.InvalidRequest, match="lowercase"):
