@@ -13,20 +13,21 @@ import numpy as np
 import pandas as pd
 
 from azureml_local.automl.budget import Budget
+from azureml_local.automl.building import BuiltModel, ModelBuilder, export_findings
 from azureml_local.automl.catalog import select_models
 from azureml_local.automl.explanation import explain
-from azureml_local.automl.guard import inspect_data
+from azureml_local.automl.guard import inspect_data, validation_findings
+from azureml_local.automl.interval import metric_interval
 from azureml_local.automl.leakage import column_signals
 from azureml_local.automl.learners import FitOptions
 from azureml_local.automl.model import VotingModel
-from azureml_local.automl.onnx_export import Export, export
+from azureml_local.automl.onnx_export import Export
 from azureml_local.automl.package import write_package
 from azureml_local.automl.portfolio import DataShape, portfolio
 from azureml_local.automl.prepare import PreparedData, prepare
-from azureml_local.automl.report import Report, ensemble_child, evaluate_best, trial_child
-from azureml_local.automl.search import Search, SearchFailed, Trial
-from azureml_local.automl.selection import BestChild, best_single, voting_ensemble
-from azureml_local.automl.trial import SharedData, refit
+from azureml_local.automl.report import Report, describe_validation, ensemble_child, evaluate_best, trial_child
+from azureml_local.automl.search import Search, Trial
+from azureml_local.automl.trial import SharedData
 from azureml_local.automl.validation import ValidationPlan, plan_validation
 from azureml_local.automl.workers import WorkerPool, prepare_workers
 from azureml_workspace.records import AutoMLResult, AutoMLSettings, ColumnSchema, DataGuardFinding
@@ -103,26 +104,33 @@ class _Engine:
         logger.info("%s", _data_line(data))
         self._phase("guard")
         signals = column_signals(data, self._settings.seed)
-        findings = inspect_data(data, signals)
+        plan = plan_validation(data.codes, data.matrix.shape[1], self._settings, self._cores)
+        findings = [*inspect_data(data, signals), *validation_findings(plan)]
         for finding in findings:
             logger.info("%s: %s (%s)", finding.severity, finding.message, finding.action)
-
-        plan = plan_validation(data.codes, data.matrix.shape[1], self._settings, self._cores)
         shared = SharedData(scratch, len(data.classes))
         shared.write(data.matrix, data.codes, plan)
         with WorkerPool(self._workers) as pool:
             trials = self._search(pool, shared, data, plan)
-            best, children = self._choose(trials, data, plan)
-            estimators = self._refit(pool, shared, data, best)
-        exported, best, unexported = self._export(data, plan, best, estimators)
+            built = self._builder(pool, shared, data, plan).build(trials)
+        children = self._children(trials, built)
 
         self._phase("evaluate")
-        evaluation, cohorts = evaluate_best(data, plan, best, signals)
+        validation = describe_validation(plan, built.best)
+        evaluation, cohorts = evaluate_best(data, plan, built.best, validation, signals)
+        interval = metric_interval(
+            data.codes[plan.validated_rows],
+            built.best.probabilities,
+            self._settings.primary_metric,
+            built.best.metrics,
+            self._settings.seed,
+        )
         self._phase("explain")
-        explanation = explain(exported.model, data, signals, self._settings.seed, self._budget)
+        explanation = explain(built.exported.model, data, signals, self._settings.seed, self._budget)
         self._phase("finalize")
-        findings = [*findings, *unexported, *self._overrun()]
-        return exported, Report(data, plan, best, children, findings, evaluation, cohorts, explanation)
+        findings = [*findings, *export_findings(built.unexportable), *self._overrun()]
+        report = Report(data, built.best, validation, children, findings, evaluation, cohorts, explanation, interval)
+        return built.exported, report
 
     def _phase(self, name: str) -> None:
         logger.info("phase %s, %.1f s of %.0f s", name, self._budget.elapsed, self._budget.limit_seconds)
@@ -165,70 +173,28 @@ class _Engine:
             ),
         )
 
-    def _choose(
-        self, trials: list[Trial], data: PreparedData, plan: ValidationPlan
-    ) -> tuple[BestChild, list[dict[str, Any]]]:
-        """The best child, and all children in their order."""
-        self._phase("ensemble")
-        started = self._budget.elapsed
-        metric = self._settings.primary_metric
-        children = [trial_child(trial) for trial in sorted(trials, key=lambda trial: trial.iteration)]
-        single = best_single(trials)
-        ensemble = voting_ensemble(trials, data.codes[plan.validated_rows], metric)
-        if ensemble is None:
-            return single, children
-        children.append(ensemble_child(ensemble, metric, self._budget.elapsed - started))
-        self._child(children[-1])
-        logger.info(
-            "%s %.5f, best single trial %.5f: %s",
-            ensemble.algorithm, ensemble.metrics[metric], single.metrics[metric], ensemble.described(),
-        )  # fmt: skip
-        return (ensemble if ensemble.metrics[metric] >= single.metrics[metric] else single), children
-
-    def _refit(self, pool: WorkerPool, shared: SharedData, data: PreparedData, best: BestChild) -> list[Any]:
-        """The members of the best child fitted on all rows, slowest first so that no core is idle at the end."""
-        self._phase("refit")
-        waiting = sorted(range(len(best.members)), key=lambda place: best.members[place][0].fit_seconds)
-        options = self._options(data, min(self._workers, len(waiting)))
-        fitted: dict[int, Any] = {}
-        while waiting or pool.running:
-            while waiting and pool.idle:
-                place = waiting.pop()
-                pool.submit(place, refit, shared, best.candidates[place], options)
-            for outcome in pool.wait(1.0):
-                if outcome.error:
-                    raise SearchFailed(f"{best.candidates[outcome.ticket].algorithm}, on all rows: {outcome.error}")
-                fitted[outcome.ticket] = outcome.value
-        return [fitted[place] for place in range(len(best.members))]
-
-    def _export(
-        self, data: PreparedData, plan: ValidationPlan, best: BestChild, estimators: list[Any]
-    ) -> tuple[Export, BestChild, list[DataGuardFinding]]:
-        """The export, the best child as it was exported, and a finding for each member that could not be."""
-        self._phase("export")
-        exported = export(
-            [(estimator, weight) for estimator, (_, weight) in zip(estimators, best.members, strict=True)],
-            spec=data.spec,
-            classes=data.classes,
-            label_kind=data.label.kind,
-            matrix=data.matrix,
-            threads=self._cores,
+    def _builder(self, pool: WorkerPool, shared: SharedData, data: PreparedData, plan: ValidationPlan) -> ModelBuilder:
+        return ModelBuilder(
+            data=data,
+            plan=plan,
+            settings=self._settings,
+            pool=pool,
+            shared=shared,
+            options=lambda at_once: self._options(data, at_once),
+            workers=self._workers,
+            cores=self._cores,
+            budget=self._budget,
+            on_phase=self._phase,
         )
-        logger.info(
-            "ONNX and Python give the same label on all %d rows, probabilities differ by %.1g at most",
-            len(data.matrix), exported.max_difference,
-        )  # fmt: skip
-        findings = [
-            DataGuardFinding(
-                guard="onnx_export",
-                severity="warning",
-                message=f"{best.candidates[position].algorithm} cannot be exported to ONNX exactly: {reason}",
-                action="left out of the ensemble; the metrics are those of the ensemble without it",
-            )
-            for position, reason in exported.left_out
-        ]
-        left_out = [position for position, _ in exported.left_out]
-        return exported, best.without(left_out, data.codes[plan.validated_rows]), findings
+
+    def _children(self, trials: list[Trial], built: BuiltModel) -> list[dict[str, Any]]:
+        """All children in their order. The ensemble is told of here, once it is known which one it is in the end."""
+        children = [trial_child(trial) for trial in sorted(trials, key=lambda trial: trial.iteration)]
+        if built.ensemble is not None:
+            ensemble = ensemble_child(built.ensemble, self._settings.primary_metric, built.ensemble_seconds)
+            self._child(ensemble)
+            children.append(ensemble)
+        return children
 
     def _overrun(self) -> list[DataGuardFinding]:
         if self._budget.left >= 0:

@@ -67,3 +67,25 @@ def combine(
         sum(np.asarray(probabilities[position], dtype=np.float64) * (weight / total) for position, weight in members)
     )
     return mixed
+
+
+def cross_fit(
+    probabilities: Sequence[npt.NDArray[np.float32]],
+    codes: npt.NDArray[np.int64],
+    parts: npt.NDArray[np.int64],
+    *,
+    class_balanced: bool = False,
+) -> npt.NDArray[np.float64]:
+    """The ensemble's probabilities [rows, classes], those of each part with weights chosen on the other parts only.
+
+    `parts` is the part each row belongs to, of at least two. Weights chosen on the very rows that are scored would
+    make the ensemble look better than it is.
+    """
+    mixed = np.empty(probabilities[0].shape)
+    for part in np.unique(parts):
+        scored, others = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
+        chosen = select_ensemble(
+            [candidate[others] for candidate in probabilities], codes[others], class_balanced=class_balanced
+        )
+        mixed[scored] = combine([candidate[scored] for candidate in probabilities], chosen.members)
+    return mixed

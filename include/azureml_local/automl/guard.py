@@ -11,6 +11,7 @@ import pandas as pd
 from azureml_local.automl.feature_plan import MAX_LEVELS
 from azureml_local.automl.leakage import ColumnSignal
 from azureml_local.automl.prepare import PreparedData
+from azureml_local.automl.validation import ValidationPlan
 from azureml_local.features.frame import to_levels
 from azureml_workspace.records import DataGuardFinding
 
@@ -40,6 +41,20 @@ def inspect_data(data: PreparedData, signals: Sequence[ColumnSignal]) -> list[Da
         *_duplicates(data),
     ]
     return sorted(findings, key=lambda finding: ("error", "warning", "info").index(finding.severity))
+
+
+def validation_findings(plan: ValidationPlan) -> list[DataGuardFinding]:
+    """A finding when the validation is not the one that the settings ask for."""
+    if not plan.changed:
+        return []
+    return [
+        _finding(
+            "validation_changed",
+            "info",
+            f"{plan.changed}.",
+            f"{plan.folds}-fold cross-validation instead; add rows of that class to be free to choose",
+        )
+    ]
 
 
 def _finding(guard: str, severity: str, message: str, action: str, columns: Sequence[str] = ()) -> DataGuardFinding:

@@ -24,7 +24,7 @@ from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import ColumnKind
 
 MAX_DIFFERENCE = 1e-4
-"""A member whose float32 probabilities are further from Python's on any training row is not exported."""
+"""A member whose float32 probabilities are further from Python's on any training row cannot be exported."""
 
 TIE_STEPS = (1e-5, 2e-5, 3e-5, 5e-5, 8e-5)
 """Tie rules to try. With another step another few rows lie within float32's rounding of the decision, so that one of
@@ -36,12 +36,22 @@ logger = logging.getLogger(__name__)
 
 
 class ExportError(WorkspaceError):
-    """No ONNX graph gives the labels of the Python model."""
+    """No ONNX graph answers as the Python model does."""
+
+
+@dataclass(frozen=True)
+class ConvertedMember:
+    """A fitted classifier, its graph with the name of the probabilities, and its probabilities of the matrix's rows."""
+
+    estimator: Any
+    graph: onnx.ModelProto = field(repr=False)
+    output: str
+    probabilities: npt.NDArray[np.float64] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Export:
-    """The exported model, its graph, and the members that could not be part of it (position, reason).
+    """The exported model and its graph, whose probabilities differ from Python's by at most `max_difference`.
 
     `codes` are the labels it gives the rows of the matrix it was checked on, as positions among the classes.
     """
@@ -49,12 +59,28 @@ class Export:
     model: VotingModel
     graph: onnx.ModelProto = field(repr=False)
     codes: npt.NDArray[np.int64] = field(repr=False)
-    left_out: tuple[tuple[int, str], ...]
     max_difference: float
 
 
-def export(
-    members: Sequence[tuple[Any, float]],
+def convert_member(estimator: Any, classes: int, matrix: npt.NDArray[np.float32], threads: int) -> ConvertedMember:
+    """The member with its graph, checked on every row of `matrix`.
+
+    :raises ExportError: it cannot be converted, or the graph's probabilities are not those of the member.
+    """
+    expected = predict_probabilities(estimator, matrix, threads)
+    try:
+        graph, output = to_onnx(estimator, matrix.shape[1])
+        found = run_graph(_merge([(graph, output)], [1.0], classes, matrix.shape[1], 0.0), matrix, threads)[1]
+    except Exception as error:  # converters raise anything
+        raise ExportError(f"{type(error).__name__}: {str(error)[:300]}") from error
+    difference = float(np.abs(found - expected).max())
+    if not difference <= MAX_DIFFERENCE:
+        raise ExportError(f"probabilities differ by {difference:.2g}")
+    return ConvertedMember(estimator, graph, output, expected)
+
+
+def merge_members(
+    members: Sequence[tuple[ConvertedMember, float]],
     *,
     spec: EncoderSpec,
     classes: Sequence[str],
@@ -62,45 +88,24 @@ def export(
     matrix: npt.NDArray[np.float32],
     threads: int,
 ) -> Export:
-    """Convert, merge and check every row of `matrix`. Members that cannot be converted exactly are left out.
+    """One model and one graph of the members with their weights, which add up to 1; labels checked on every row.
 
-    :raises ExportError: no member is left, or labels differ after all.
+    :raises ExportError: labels differ after all.
     """
-    graphs: list[tuple[onnx.ModelProto, str]] = []
-    kept: list[tuple[Any, float]] = []
-    left_out: list[tuple[int, str]] = []
-    total = np.zeros((len(matrix), len(classes)))
-    for position, (estimator, weight) in enumerate(members):
-        expected = predict_probabilities(estimator, matrix, threads)
-        try:
-            graph, output = to_onnx(estimator, matrix.shape[1])
-            found = run_graph(_merge([(graph, output)], [1.0], len(classes), matrix.shape[1], 0.0), matrix, threads)[1]
-        except Exception as error:  # converters raise anything; the member is left out and reported
-            logger.warning("member %d cannot be exported", position, exc_info=True)
-            left_out.append((position, f"{type(error).__name__}: {str(error)[:300]}"))
-            continue
-        difference = float(np.abs(found - expected).max())
-        if not difference <= MAX_DIFFERENCE:
-            left_out.append((position, f"probabilities differ by {difference:.2g}"))
-            continue
-        graphs.append((graph, output))
-        kept.append((estimator, weight))
-        total += weight * expected
-    if not kept:
-        raise ExportError("no member of the model can be exported to ONNX: " + "; ".join(r for _, r in left_out))
-    share = sum(weight for _, weight in kept)
-    weights = [weight / share for _, weight in kept]
-    expected = total / share
+    graphs = [(member.graph, member.output) for member, _ in members]
+    weights = [weight for _, weight in members]
+    expected = np.zeros((len(matrix), len(classes)))
+    for member, weight in members:
+        expected += weight * member.probabilities
     step, graph, difference = _separating_step(graphs, weights, expected, matrix, threads)
-    estimators = [estimator for estimator, _ in kept]
     model = VotingModel(
         spec=spec,
-        members=list(zip(estimators, weights, strict=True)),
+        members=[(member.estimator, weight) for member, weight in members],
         classes=classes,
         label_kind=label_kind,
         tie_step=step,
     )
-    return Export(model, graph, decide(expected, step), tuple(left_out), difference)
+    return Export(model, graph, decide(expected, step), difference)
 
 
 def _separating_step(

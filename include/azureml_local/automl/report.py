@@ -27,13 +27,14 @@ class Report:
     """Everything a run has to say besides its model; the dictionaries are the contents of the files of that name."""
 
     data: PreparedData
-    plan: ValidationPlan
     best: BestChild
+    validation: str
     children: Sequence[dict[str, Any]]
     findings: Sequence[DataGuardFinding]
     evaluation: dict[str, Any]
     cohorts: dict[str, Any]
     explanation: dict[str, Any]
+    interval: dict[str, Any] | None
 
     def result(self, run_id: str, settings: AutoMLSettings) -> AutoMLResult:
         """The record that goes into `result.json`."""
@@ -43,7 +44,7 @@ class Report:
             best_algorithm=self.best.algorithm,
             primary_metric=settings.primary_metric,
             metrics=self.best.metrics,
-            validation=self.plan.description,
+            validation=self.validation,
             child_runs=len(self.children),
             classes=self.data.classes,
             rows_used=len(self.data.frame),
@@ -54,7 +55,12 @@ class Report:
 
     def write(self, folder: Path) -> None:
         """Write the JSON files into `folder`."""
-        metrics = {"metrics": self.best.metrics, "validation": self.plan.description, "children": self.children}
+        metrics = {
+            "metrics": self.best.metrics,
+            "primary_metric_interval": self.interval,
+            "validation": self.validation,
+            "children": self.children,
+        }
         write_json(folder / "metrics.json", metrics)
         write_json(folder / "evaluation.json", self.evaluation)
         write_json(folder / "explanation.json", self.explanation)
@@ -62,12 +68,18 @@ class Report:
         write_json(folder / "data_guard.json", {"findings": self.findings})
 
 
+def describe_validation(plan: ValidationPlan, best: BestChild) -> str:
+    """How the metrics of `best` were measured, and what they do not tell."""
+    weights = "; ensemble weights cross-fitted" if len(best.members) > 1 else ""
+    return f"{plan.description}{weights}; model chosen by these rows, then refitted on all"
+
+
 def evaluate_best(
-    data: PreparedData, plan: ValidationPlan, best: BestChild, signals: Sequence[ColumnSignal]
+    data: PreparedData, plan: ValidationPlan, best: BestChild, validation: str, signals: Sequence[ColumnSignal]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Contents of `evaluation.json` and `cohorts.json`, from the best child's out-of-fold predictions."""
     rows = plan.validated_rows
-    evaluation = evaluate_predictions(data.codes[rows], best.probabilities, data.classes, plan.description)
+    evaluation = evaluate_predictions(data.codes[rows], best.probabilities, data.classes, validation)
     used = [signal.column for signal in signals] or list(dict.fromkeys(f.column for f in data.spec.features))
     return evaluation, cohort_metrics(data, rows, best.probabilities, used)
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from azureml_local.automl.catalog import VOTING_ENSEMBLE
-from azureml_local.automl.ensemble import combine, select_ensemble
-from azureml_local.automl.learners import Candidate
+from azureml_local.automl.ensemble import cross_fit, select_ensemble
 from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.search import Trial
 
 
 @dataclass(frozen=True)
 class BestChild:
-    """A child run as members with weights that add up to 1, and its out-of-fold probabilities and metrics."""
+    """A child run as members with weights that add up to 1, and its probabilities and metrics on the validated rows.
+
+    Those of an ensemble are cross-fitted: each row's come from weights that were chosen without it. The weights of the
+    members are chosen on all validated rows.
+    """
 
     iteration: int
     algorithm: str
@@ -31,19 +34,6 @@ class BestChild:
             f"{trial.candidate.algorithm} (child {trial.iteration})": f"{weight:.2f}" for trial, weight in self.members
         }
 
-    @property
-    def candidates(self) -> list[Candidate]:
-        """What has to be refitted, in the order of the members."""
-        return [trial.candidate for trial, _ in self.members]
-
-    def without(self, left_out: Collection[int], codes: npt.NDArray[np.int64]) -> BestChild:
-        """The child without the members at these positions, measured again."""
-        if not left_out:
-            return self
-        kept = [member for position, member in enumerate(self.members) if position not in left_out]
-        share = sum(weight for _, weight in kept)
-        return _measured(self, [(trial, weight / share) for trial, weight in kept], codes)
-
 
 def best_single(trials: Sequence[Trial]) -> BestChild:
     """The trial with the best score; one must have completed."""
@@ -52,21 +42,28 @@ def best_single(trials: Sequence[Trial]) -> BestChild:
     return BestChild(best.iteration, best.candidate.algorithm, ((best, 1.0),), best.metrics, probabilities)
 
 
-def voting_ensemble(trials: Sequence[Trial], codes: npt.NDArray[np.int64], primary_metric: str) -> BestChild | None:
-    """The greedy ensemble of the completed trials as the child after the last trial; None when it is one trial only."""
+def voting_ensemble(
+    trials: Sequence[Trial],
+    codes: npt.NDArray[np.int64],
+    parts: npt.NDArray[np.int64],
+    primary_metric: str,
+    iteration: int,
+) -> BestChild | None:
+    """The greedy ensemble of the completed trials, as child `iteration`; None when it is one trial only.
+
+    `codes` and `parts` are of the validated rows; see `cross_fit` for the parts.
+    """
     completed = [trial for trial in trials if trial.probabilities is not None]
     predictions = [trial.probabilities for trial in completed if trial.probabilities is not None]
-    chosen = select_ensemble(predictions, codes, class_balanced=primary_metric == "norm_macro_recall")
+    balanced = primary_metric == "norm_macro_recall"
+    chosen = select_ensemble(predictions, codes, class_balanced=balanced)
     if len(chosen.members) < 2:
         return None
-    members = [(completed[position], weight) for position, weight in chosen.members]
-    following = max(trial.iteration for trial in trials) + 1
-    empty = BestChild(following, VOTING_ENSEMBLE, (), {}, np.zeros((0, 0)))
-    return _measured(empty, members, codes)
-
-
-def _measured(child: BestChild, members: Sequence[tuple[Trial, float]], codes: npt.NDArray[np.int64]) -> BestChild:
-    predictions = [trial.probabilities for trial, _ in members if trial.probabilities is not None]
-    probabilities = combine(predictions, [(position, weight) for position, (_, weight) in enumerate(members)])
-    metrics = classification_metrics(codes, probabilities)
-    return replace(child, members=tuple(members), metrics=metrics, probabilities=probabilities)
+    probabilities = cross_fit(predictions, codes, parts, class_balanced=balanced)
+    return BestChild(
+        iteration=iteration,
+        algorithm=VOTING_ENSEMBLE,
+        members=tuple((completed[position], weight) for position, weight in chosen.members),
+        metrics=classification_metrics(codes, probabilities),
+        probabilities=probabilities,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pandas as pd
 import pytest
 from tests.automl_data import LABEL, customers, schema_of, settings_for
 
-from azureml_local.automl import engine, search
+from azureml_local.automl import building, engine, onnx_export, search
 from azureml_local.automl.budget import Budget
 from azureml_local.automl.engine import FittedAutoML
+from azureml_local.automl.onnx_export import ExportError
 from azureml_local.automl.search import SearchFailed
 from azureml_workspace.errors import InvalidRequest
 
@@ -70,7 +72,9 @@ def test_the_phases_come_in_order_and_the_ensemble_is_the_last_child() -> None:
     best = max(children, key=lambda child: (child["score"], child["iteration"]))
     assert fitted.result.best_child_run_id == f"AutoML_1_{best['iteration']}"
     assert fitted.result.metrics == best["metrics"]
-    assert fitted.result.validation == "5-fold cross-validation, out of fold, 300 rows"
+    described = "5-fold cross-validation, out of fold, 300 rows"
+    weights = "; ensemble weights cross-fitted" if best["algorithm"] == "VotingEnsemble" else ""
+    assert fitted.result.validation == f"{described}{weights}; model chosen by these rows, then refitted on all"
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
@@ -184,9 +188,45 @@ def test_each_primary_metric_is_the_score(metric: str) -> None:
 
 def test_a_holdout_is_reported_as_one() -> None:
     fitted, _ = run(customers(rows=200), validation_size=0.25)
-    assert fitted.result.validation.startswith("stratified 25% holdout, 50 rows")
+    assert fitted.result.validation.startswith("stratified 25% holdout, 50 of 200 rows")
 
 
 def test_bad_data_is_refused_before_any_work() -> None:
     with pytest.raises(InvalidRequest, match="one class only"):
         run(customers(rows=100).assign(bought="no"))
+
+
+def test_members_that_cannot_be_exported_are_replaced_by_the_next_best(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    convert = onnx_export.convert_member
+
+    def only_trees(estimator: Any, *rest: Any) -> Any:
+        if "Tree" not in type(estimator).__name__:
+            raise ExportError("no converter")
+        return convert(estimator, *rest)
+
+    monkeypatch.setattr(building, "convert_member", only_trees)
+    models = ("LightGBM", "LogisticRegression", "DecisionTree")
+    fitted, events = run(customers(rows=300), tmp_path, allowed_models=models, iterations=6)
+    result, children = fitted.result, trials(events)
+    assert {type(member).__name__ for member, _ in fitted.model.members} == {"DecisionTreeClassifier"}
+    left_out = [finding.message for finding in result.findings if finding.guard == "onnx_export"]
+    assert any("no converter" in message and "LightGBM (child" in message for message in left_out)
+    best = next(child for child in children if result.best_child_run_id == f"AutoML_1_{child['iteration']}")
+    assert best["metrics"] == result.metrics
+    assert best["algorithm"] == result.best_algorithm
+    assert len({child["iteration"] for child in children}) == len(children) == result.child_runs
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["metrics"] == result.metrics
+    assert [child["metrics"] for child in written["children"]] == [child["metrics"] for child in children]
+    assert all("LightGBM" not in name for child in children for name in child["parameters"] if "child" in name)
+
+
+def test_a_run_without_any_exportable_trial_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> Any:
+        raise ExportError("no converter")
+
+    monkeypatch.setattr(building, "convert_member", never)
+    with pytest.raises(ExportError, match=r"no trial can be exported.*DecisionTree \(child \d\): no converter"):
+        run(customers(rows=150))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from azureml_local.automl.ensemble import combine, select_ensemble
+from azureml_local.automl.ensemble import combine, cross_fit, select_ensemble
+from azureml_local.automl.metrics import log_loss
 
 pytestmark = pytest.mark.unit
 
@@ -51,3 +52,20 @@ def test_balanced_classes_change_the_choice() -> None:
     for_many, for_few = _probabilities([0.1] * 9 + [0.2]), _probabilities([0.4] * 9 + [0.9])
     assert select_ensemble([for_many, for_few], codes, picks=1).members == ((0, 1.0),)
     assert select_ensemble([for_many, for_few], codes, picks=1, class_balanced=True).members == ((1, 1.0),)
+
+
+def test_cross_fitted_weights_do_not_profit_from_the_rows_they_are_scored_on() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, 100)
+    # Nothing but luck: chosen and scored on the same rows, some mixture beats the coin's log loss.
+    candidates = [_probabilities(rng.uniform(0.3, 0.7, 100).tolist()) for _ in range(30)]
+    optimistic = select_ensemble(candidates, codes).loss
+    honest = log_loss(codes, cross_fit(candidates, codes, np.arange(100) % 5))
+    assert optimistic < np.log(2) < honest
+
+
+def test_cross_fitting_scores_each_part_with_the_weights_of_the_others() -> None:
+    codes = np.array([0, 1, 0, 1])
+    first, second = _probabilities([0.1, 0.9, 0.4, 0.6]), _probabilities([0.6, 0.4, 0.2, 0.8])
+    mixed = cross_fit([first, second], codes, np.array([0, 0, 1, 1]))
+    assert mixed[:, 1] == pytest.approx([0.6, 0.4, 0.4, 0.6])

@@ -13,7 +13,7 @@ from tests.automl_data import LABEL, customers, prepared
 from azureml_local.automl import onnx_export
 from azureml_local.automl.catalog import ALLOWED_MODELS
 from azureml_local.automl.learners import Candidate, FitOptions, fit
-from azureml_local.automl.onnx_export import ExportError, export, run_graph
+from azureml_local.automl.onnx_export import ExportError, convert_member, merge_members, run_graph
 from azureml_local.automl.portfolio import DataShape, portfolio
 from azureml_local.automl.prepare import PreparedData
 
@@ -44,7 +44,16 @@ def _fitted(data: PreparedData, algorithms: list[str]) -> list[tuple[Any, float]
 
 
 def _export(data: PreparedData, members: list[tuple[Any, float]]) -> onnx_export.Export:
-    return export(members, spec=data.spec, classes=data.classes, label_kind="string", matrix=data.matrix, threads=1)
+    return _merged(data, members, data.classes, "string")
+
+
+def _merged(
+    data: PreparedData, members: list[tuple[Any, float]], classes: tuple[str, ...], label_kind: Any
+) -> onnx_export.Export:
+    converted = [(convert_member(member, len(classes), data.matrix, 1), weight) for member, weight in members]
+    return merge_members(
+        converted, spec=data.spec, classes=classes, label_kind=label_kind, matrix=data.matrix, threads=1
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -54,7 +63,6 @@ def test_each_member_alone(algorithm: str, classes: int) -> None:
     exported = _export(data, _fitted(data, [algorithm])[:1])
     labels, probabilities = run_graph(exported.graph, data.matrix)
     frame = data.frame.drop(columns=LABEL)
-    assert not exported.left_out
     assert np.array(data.classes)[labels].tolist() == exported.model.predict(frame).tolist()
     assert probabilities == pytest.approx(exported.model.predict_proba(frame), abs=1e-5)
 
@@ -64,7 +72,6 @@ def test_all_together_in_one_graph(classes: int) -> None:
     data = _data(classes)
     members = _fitted(data, list(ALLOWED_MODELS))
     exported = _export(data, members)
-    assert not exported.left_out
     assert len(exported.model.members) == len(members)
     graph = exported.graph.graph
     assert [(value.name, value.type.tensor_type.elem_type) for value in graph.input] == [
@@ -105,14 +112,13 @@ def test_exact_ties_go_to_the_first_class_in_both() -> None:
     assert (labels == exported.model.predict_codes(data.matrix)).all()
 
 
-def test_a_member_that_cannot_be_exported_is_left_out() -> None:
+def test_a_member_that_cannot_be_exported_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     data = _data(2)
-    members = [(_Coin(), 0.5), *[(member, 0.5) for member, _ in _fitted(data, ["DecisionTree"])]]
-    exported = _export(data, members)
-    assert [position for position, _ in exported.left_out] == [0]
-    assert [weight for _, weight in exported.model.members] == [1.0]
-    with pytest.raises(ExportError, match="no member"):
-        _export(data, members[:1])
+    with pytest.raises(ExportError, match="_Coin"):
+        convert_member(_Coin(), 2, data.matrix, 1)
+    monkeypatch.setattr(onnx_export, "MAX_DIFFERENCE", -1.0)
+    with pytest.raises(ExportError, match="probabilities differ by"):
+        convert_member(_fitted(data, ["DecisionTree"])[0][0], 2, data.matrix, 1)
 
 
 def test_a_graph_with_other_labels_fails_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +141,6 @@ def test_a_graph_with_other_labels_fails_loudly(monkeypatch: pytest.MonkeyPatch)
 def test_labels_are_answered_in_their_kind(kind: Any, classes: tuple[str, ...], labels: list[object]) -> None:
     data = prepared(customers(rows=100))
     members = _fitted(data, ["DecisionTree"])
-    made = export(members, spec=data.spec, classes=classes, label_kind=kind, matrix=data.matrix, threads=1).model
+    made = _merged(data, members, classes, kind).model
     predicted = made.predict(pd.DataFrame(data.frame))
     assert {repr(label) for label in predicted.tolist()} == {repr(label) for label in labels}

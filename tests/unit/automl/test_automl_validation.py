@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.automl_data import settings_for
 
+from azureml_local.automl.guard import validation_findings
 from azureml_local.automl.validation import plan_validation
 
 pytestmark = pytest.mark.unit
@@ -31,7 +32,7 @@ def test_large_data_for_the_time_gets_a_holdout() -> None:
     codes = _codes(60_000, 40_000)
     settings = settings_for(experiment_timeout_minutes=1.0)
     plan = plan_validation(codes, 20, settings, cores=2)
-    assert plan.description == "stratified 20% holdout, 20,000 rows not learned from, of 100,000"
+    assert plan.description == "stratified 20% holdout, 20,000 of 100,000 rows"
     assert plan.folds == 1
     learned, validated = plan.split(0)
     assert len(validated) == 20_000
@@ -51,11 +52,30 @@ def test_a_small_class_means_fewer_folds_and_the_text_says_so() -> None:
     plan = plan_validation(_codes(97, 3), 5, settings_for(), cores=1)
     assert plan.folds == 3
     assert "5 folds wanted, but the smallest class has 3 rows" in plan.description
+    (finding,) = validation_findings(plan)
+    assert (finding.guard, finding.severity) == ("validation_changed", "info")
+    assert "5 folds wanted" in finding.message
 
 
 def test_a_holdout_without_every_class_becomes_a_cross_validation() -> None:
     plan = plan_validation(_codes(97, 3), 5, settings_for(validation_size=0.1), cores=1)
     assert plan.folds == 3
+    assert "a 10% holdout was wanted, but the smallest class has 3 rows" in plan.description
+    assert "10% holdout" in validation_findings(plan)[0].message
+
+
+def test_a_validation_as_wanted_is_no_finding() -> None:
+    assert validation_findings(plan_validation(_codes(90, 10), 5, settings_for(validation_size=0.1), cores=1)) == []
+
+
+def test_the_halves_of_a_holdout_have_every_class() -> None:
+    codes = _codes(900, 100)
+    plan = plan_validation(codes, 5, settings_for(validation_size=0.2), cores=1)
+    scored = codes[plan.validated_rows]
+    parts = plan.weighting_parts(scored, seed=0)
+    assert [np.bincount(scored[parts == part]).tolist() for part in (0, 1)] == [[90, 10], [90, 10]]
+    folds = plan_validation(codes, 5, settings_for(n_cross_validations=4), cores=1)
+    assert (folds.weighting_parts(codes, seed=0) == folds.fold_of_row).all()
 
 
 def test_the_seed_decides() -> None:
