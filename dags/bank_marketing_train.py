@@ -10,17 +10,22 @@ The connection `azureml_default` says which workspace is used: Azure ML, or the 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param, chain
 
 from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
-from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpointOperator
+from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpointOperator, require_samples
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
+from airflow_azureml.retry_policy import fail_fast
 from azureml_workspace.records import PRIMARY_METRICS
 from mlops_config.bank_marketing import BANK_MARKETING
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 ASSET_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
 """The rule of `validate_dataset_name` and `validate_model_name`, for the form."""
@@ -113,7 +118,15 @@ PARAMS = {
     "benchmark_requests": Param(
         2000, type="integer", minimum=1, maximum=1_000_000, title="Requests", section="Benchmark"
     ),
-    "benchmark_concurrency": Param(4, type="integer", minimum=1, maximum=256, title="At once", section="Benchmark"),
+    "benchmark_concurrency": Param(
+        4,
+        type="integer",
+        minimum=1,
+        maximum=256,
+        title="At once",
+        description="At most as many as there are requests.",
+        section="Benchmark",
+    ),
     "benchmark_max_p95_ms": Param(
         None,
         type=["number", "null"],
@@ -123,6 +136,14 @@ PARAMS = {
         section="Benchmark",
     ),
 }
+
+
+def refuse_what_cannot_be_measured(context: Context) -> None:
+    """Before the first task: no limit of a single Param says it, and the task that would is the last."""
+    params = context["params"]
+    with fail_fast():
+        require_samples(params["benchmark_requests"], {"max_p95_ms": params["benchmark_max_p95_ms"]})
+
 
 with DAG(
     dag_id="bank_marketing_train",
@@ -137,6 +158,7 @@ with DAG(
 ):
     dataset = AzureMLRegisterDatasetOperator(
         task_id="register_dataset",
+        pre_execute=refuse_what_cannot_be_measured,
         data="{{ params.data_path }}",
         name="{{ params.dataset_name }}",
         separator="{{ params.separator }}",

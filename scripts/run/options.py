@@ -24,6 +24,9 @@ SHORTEST_NAME, LONGEST_NAME = 3, 32
 LONGEST_TIME = 24 * 60
 """Minutes."""
 
+MOST_REQUESTS, MOST_AT_ONCE = 1_000_000, 256
+"""Of the benchmark; the limits of the DAG's parameters."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -91,10 +94,15 @@ class RunOptions:
                 validate(name)
 
     def _validate_benchmark(self) -> None:
-        for name in ("requests", "concurrency"):
+        for name, most in (("requests", MOST_REQUESTS), ("concurrency", MOST_AT_ONCE)):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidRequest(f"{name.upper()} is {value}; it must be at least 1.")
+            if value is not None and not 1 <= value <= most:
+                raise InvalidRequest(f"{name.upper()} is {value}; give 1 to {most:,}.")
+        if self.requests is not None and self.concurrency is not None and self.concurrency > self.requests:
+            raise InvalidRequest(
+                f"CONCURRENCY is {self.concurrency} and REQUESTS is {self.requests}; "
+                "there must be at least one request for each connection."
+            )
 
     @property
     def is_remote(self) -> bool:

@@ -128,6 +128,16 @@ def test_the_model_remembers_where_it_comes_from(ran: Ran, local_server: LocalSe
     assert tags["dag_id"] == "bank_marketing_train"
 
 
+def test_a_benchmark_that_cannot_be_judged_fails_before_anything_is_registered(
+    airflow: Airflow, tmp_path: Path
+) -> None:
+    conf = {"data_path": str(tmp_path / "none.csv"), "benchmark_requests": 20, "benchmark_max_p95_ms": 5}
+    failed = run_dag(airflow, tmp_path, **conf)
+    assert (failed.tasks["register_dataset"], failed.tasks["automl_run"]) == ("failed", "upstream_failed")
+    assert "max_p95_ms is set and requests is 20" in failed.log
+    assert "none.csv does not exist" not in failed.log
+
+
 def test_a_wrong_label_fails_at_once_and_submits_nothing(
     airflow: Airflow, local_server: LocalServer, tmp_path: Path
 ) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_azureml._retry_policy import fail_fast
 from airflow_azureml.hook import AzureMLHook
+from airflow_azureml.retry_policy import fail_fast
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

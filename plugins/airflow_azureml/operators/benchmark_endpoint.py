@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -30,7 +30,7 @@ class AzureMLBenchmarkEndpointOperator(AzureMLBaseOperator):
 
     :param service: the deploy task's output, or the name of a web service.
     :param requests: requests to send (default 1000).
-    :param concurrency: connections at once (default 1).
+    :param concurrency: connections at once (default 1), at most one per request.
     :param rows: the rows of each request; `dataset`, `label_column_name` and `row_count` as for the smoke test.
         With neither the example of the service's own contract is sent.
     :param max_p50_ms: greatest median latency (default: any).
@@ -152,8 +152,6 @@ class AzureMLBenchmarkEndpointOperator(AzureMLBaseOperator):
 
         :raises InvalidRequest: one is not a limit, or there are too few requests for a percentile.
         """
-        from azureml_endpoint.load import samples_needed
-
         limits = {
             name: arguments.optional(arguments.number, name, getattr(self, name))
             for name in ("max_p50_ms", "max_p95_ms", "max_p99_ms", "max_error_rate", "min_requests_per_second")
@@ -163,13 +161,7 @@ class AzureMLBenchmarkEndpointOperator(AzureMLBaseOperator):
                 raise InvalidRequest(f"{name} is {limit:g}; give 0 or more.")
         if (limits["max_error_rate"] or 0) > 1:
             raise InvalidRequest(f"max_error_rate is {limits['max_error_rate']:g}; give a share between 0 and 1.")
-        requests = arguments.integer("requests", self.requests)
-        for name, percent in _PERCENT.items():
-            if limits[name] is not None and requests < samples_needed(percent):
-                raise InvalidRequest(
-                    f"{name} is set and requests is {requests}; a {percent}th percentile means something from "
-                    f"{samples_needed(percent)} requests on. Send more, or leave {name} out."
-                )
+        require_samples(arguments.integer("requests", self.requests), limits)
         return {name.removeprefix("max_"): limit for name, limit in limits.items()}
 
     def _load(self) -> dict[str, Any]:
@@ -182,12 +174,23 @@ class AzureMLBenchmarkEndpointOperator(AzureMLBaseOperator):
         for name, least in (("requests", 1), ("concurrency", 1), ("warmup", 0)):
             if load[name] < least:
                 raise InvalidRequest(f"{name} is {load[name]}; it must be at least {least}.")
-        if load["concurrency"] > load["requests"]:
-            raise InvalidRequest(
-                f"concurrency is {load['concurrency']} and requests is {load['requests']}; "
-                "there must be at least one request per connection."
-            )
+        load["concurrency"] = min(load["concurrency"], load["requests"])
         return load
+
+
+def require_samples(requests: int, limits: Mapping[str, float | None]) -> None:
+    """Whether as many requests are enough for the percentiles among the limits (`max_p95_ms`, `max_p99_ms`).
+
+    :raises InvalidRequest: they are too few for one that is limited.
+    """
+    from azureml_endpoint.load import samples_needed
+
+    for name, percent in _PERCENT.items():
+        if limits.get(name) is not None and requests < samples_needed(percent):
+            raise InvalidRequest(
+                f"{name} is set and requests is {requests}; a {percent}th percentile means something from "
+                f"{samples_needed(percent)} requests on. Send more, or leave {name} out."
+            )
 
 
 def _log_figures(log: Any, report: LoadReport) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from mlops_config.bank_marketing import BANK_MARKETING
+from scripts.run.options import MOST_AT_ONCE, MOST_REQUESTS
 
 pytestmark = pytest.mark.unit
 
@@ -77,3 +78,17 @@ def test_every_parameter_explains_itself_and_its_default_is_valid(dag: DAG) -> N
 def test_the_form_refuses(dag: DAG, name: str, value: object) -> None:
     with pytest.raises(ParamValidationError):
         dag.params.get_param(name).resolve(value)
+
+
+def test_a_limit_that_cannot_be_measured_is_refused_before_the_first_task(dag: DAG) -> None:
+    before_first = dag.get_task("register_dataset")._pre_execute_hook
+    assert before_first is not None
+    before_first({"params": {"benchmark_requests": 200, "benchmark_max_p95_ms": 5}})
+    before_first({"params": {"benchmark_requests": 1, "benchmark_max_p95_ms": None}})
+    with pytest.raises(AirflowFailException, match="max_p95_ms is set and requests is 199"):
+        before_first({"params": {"benchmark_requests": 199, "benchmark_max_p95_ms": 5}})
+
+
+def test_make_run_knows_the_limits(dag: DAG) -> None:
+    assert dag.params.get_param("benchmark_requests").schema["maximum"] == MOST_REQUESTS
+    assert dag.params.get_param("benchmark_concurrency").schema["maximum"] == MOST_AT_ONCE

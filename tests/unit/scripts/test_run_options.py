@@ -55,6 +55,10 @@ def test_everything_given(csv: Path) -> None:
     }
 
 
+def test_few_requests_alone_are_not_refused_for_the_default_concurrency() -> None:
+    assert RunOptions.parse(["--requests=2"]).run_conf("x")["benchmark_requests"] == 2
+
+
 def test_own_data_gets_names_of_its_own(csv: Path) -> None:
     conf = RunOptions.parse([f"--data={csv}", "--label=species"]).run_conf("x")
     assert {conf["dataset_name"], conf["experiment_name"], conf["service_name"]} == {"iris-data-2"}
@@ -98,7 +102,9 @@ def test_an_address_is_not_looked_up_here() -> None:
         (["--dataset=my data"], "dataset name 'my data' is not valid"),
         (["--experiment=ab"], "experiment name 'ab' is not valid"),
         (["--metric=auc"], "METRIC is 'auc'; choose one of AUC_weighted"),
-        (["--requests=0"], "REQUESTS is 0"),
+        (["--requests=0"], "REQUESTS is 0; give 1 to 1,000,000"),
+        (["--concurrency=257"], "CONCURRENCY is 257; give 1 to 256"),
+        (["--requests=2", "--concurrency=3"], "CONCURRENCY is 3 and REQUESTS is 2"),
     ],
 )
 def test_refused_with_a_reason(arguments: list[str], message: str) -> None:
