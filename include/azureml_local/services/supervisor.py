@@ -19,6 +19,7 @@ from azureml_local.services.process import SCORING_MODULE, ServiceCommand, Servi
 from azureml_local.services.records import service_config
 from azureml_local.services.supervision import Watch, look_at
 from azureml_local.store.services import ServiceStore, StoredService
+from azureml_local.troubles import TroubleLog
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import ServiceKeys
 from azureml_workspace.statuses import ServiceState
@@ -37,6 +38,7 @@ class Supervisor:
         self._store = store
         self._command = command
         self._watches: dict[str, Watch] = {}
+        self._troubles = TroubleLog(logger)
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
         self._wake = threading.Event()
@@ -103,25 +105,18 @@ class Supervisor:
 
     def step(self) -> float:
         """Look at every service once; gives the seconds until the next look."""
-        pause = POLL_SECONDS
         for name in [service.name for service in self._store.list_all()]:
-            try:
-                with self.lock(name):
-                    service = self._store.find(name)
-                    if service is not None:
-                        self._keep(service)
-            except Exception:  # one service's trouble must not keep the others from being looked after
-                logger.exception("service %s could not be looked after; trying again", name)
-                pause = _AFTER_ERROR_SECONDS
-        return pause
+            with self._troubles.isolated(f"service {name}"), self.lock(name):
+                service = self._store.find(name)
+                if service is not None:
+                    self._keep(service)
+        return POLL_SECONDS
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
+            pause = _AFTER_ERROR_SECONDS
+            with self._troubles.isolated("the supervisor"):
                 pause = self.step()
-            except Exception:
-                logger.exception("looking after the services failed; trying again")
-                pause = _AFTER_ERROR_SECONDS
             self._wake.wait(pause)
             self._wake.clear()
 
@@ -137,11 +132,13 @@ class Supervisor:
 
     def _take_up(self) -> None:
         services = self._store.list_all()
-        workers = find_workers(SCORING_MODULE, self._home.services) if services else {}
+        workers = find_workers(SCORING_MODULE, self._home.services)
         known = {service.name for service in services}
-        for folder in [entry for entry in self._home.services.iterdir() if entry.name not in known]:
-            logger.warning("removing %s: no service of that name is known", folder)
-            remove_tree(folder)
+        for folder in {*self._home.services.iterdir(), *workers}:
+            if folder.name not in known:
+                logger.warning("removing %s: no service of that name is known", folder)
+                self.watch(folder.name).process.take_up(workers.get(folder))
+                self.remove(folder.name)
         for service in services:
             worker = workers.get(self._home.service(service.name))
             alive = self.watch(service.name).process.take_up(worker)

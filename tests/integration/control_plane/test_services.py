@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -321,3 +323,19 @@ def test_no_free_port_is_said(server: LocalServer, tmp_path: Path) -> None:
         finally:
             narrow.terminate()
             server.start()
+
+
+@pytest.mark.parametrize("said_its_pid", [True, False])
+def test_a_service_whose_deletion_was_cut_off_ends(server: LocalServer, name: str, said_its_pid: bool) -> None:
+    """The server was killed after it forgot the service and before it ended the process."""
+    deploy(server.workspace(), name)
+    folder = server.home / "services" / name
+    assert processes_of(folder)
+    server.kill()
+    with closing(sqlite3.connect(server.home / "metadata.db")) as connection, connection:
+        connection.execute("DELETE FROM services")
+    if not said_its_pid:
+        (folder / "status.json").unlink()
+    server.start()
+    assert not folder.exists()
+    assert not processes_of(folder)
