@@ -143,7 +143,7 @@ def _stop(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
     from azureml_local.server.shutdown import stop_everything
 
     stopped = stop_everything(home)
-    if not (stopped.server or stopped.jobs or stopped.services):
+    if not (stopped.server or stopped.jobs or stopped.services or stopped.runs_cancelled):
         _say(f"local Azure ML is not running (state folder {home.root})")
         return OK
     server = "the server" if stopped.server else "no server (it was not running)"

@@ -89,6 +89,11 @@ class Home:
         """One folder per web service."""
         return self.root / "services"
 
+    @property
+    def temporaries(self) -> Path:
+        """Temporary files of jobs, one folder per job that runs."""
+        return self.root / "tmp"
+
     def dataset(self, storage_key: str) -> Path:
         """The folder of one registered content."""
         return self.datasets / storage_key

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,15 +71,25 @@ class ManagedProcess:
         self._child = child
 
     @classmethod
-    def start(cls, command: Sequence[str], log_path: Path, *, cwd: Path) -> ManagedProcess:
+    def start(
+        cls, command: Sequence[str], log_path: Path, *, cwd: Path, environment: Mapping[str, str] | None = None
+    ) -> ManagedProcess:
         """Start `command` in its own session, both outputs appended to `log_path`.
+
+        It inherits this process's environment; `environment` is added to it.
 
         :raises OSError: it cannot be started.
         """
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
             child = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd, start_new_session=True
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=cwd,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
             )
         identity = ProcessIdentity.of(child.pid) or ProcessIdentity(pid=child.pid, pid_started=time.time())
         return cls(identity, child)

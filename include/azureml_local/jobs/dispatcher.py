@@ -1,7 +1,7 @@
 """The dispatcher: starts queued runs when a node is free and follows every job to its end, in one thread.
 
 All changes of a started run happen here, so they need no locking among themselves. Nothing is lost with this
-process: jobs go on without it, and the next dispatcher takes them up from their files (`_take_up`).
+process: jobs go on without it, and the first step of the next dispatcher takes them up from their files (`_take_up`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from azureml_local.files import no_room_as_storage_full, sweep_temporaries, write_json
+from azureml_local.files import no_room_as_storage_full, write_json
 from azureml_local.jobs.files import JOB_FILE, LOG_FILE, PID_FILE, JobFile
 from azureml_local.jobs.job import Job, Outcome
+from azureml_local.jobs.leftovers import make_temporary_folder, remove_leftovers
 from azureml_local.paths import Home
 from azureml_local.processes import ManagedProcess, ProcessIdentity, find_workers, module_command
 from azureml_local.store.datasets import DatasetStore
 from azureml_local.store.runs import ActiveRun, RunStore
+from azureml_local.troubles import TroubleLog
 from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.statuses import RunStatus
 
@@ -69,13 +71,13 @@ class Dispatcher:
         self._command = command
         self._cores = cores or machine_cores()
         self._jobs: dict[str, Job] = {}
+        self._troubles = TroubleLog(logger)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
-        """Take up what an earlier server left, then go on in the background."""
-        self._take_up()
+        """Take up what an earlier server left, and go on, in the background."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -91,40 +93,41 @@ class Dispatcher:
     def step(self) -> float:
         """Look at every run once; gives the seconds until the next look is worth it."""
         active = self._runs.active()
-        pause = POLL_SECONDS if active else _IDLE_SECONDS  # a submission wakes the thread
         for run in active:
-            if run.run_id in self._jobs:
-                try:
-                    self._follow(run, self._jobs[run.run_id])
-                except Exception:  # one run's trouble must not keep the others from going on
-                    logger.exception("%s could not be followed; trying again", run.run_id)
-                    pause = _AFTER_ERROR_SECONDS
+            if run.status not in _WAITING:
+                with self._troubles.isolated(run.run_id):
+                    self._look_at(run)
         self._start_waiting([run for run in active if run.status in _WAITING])
-        return pause
+        return POLL_SECONDS if active else _IDLE_SECONDS  # a submission wakes the thread
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
+            pause = _AFTER_ERROR_SECONDS
+            with self._troubles.isolated("the dispatcher"):
                 pause = self.step()
-            except Exception:
-                logger.exception("the dispatcher failed at a step; trying again")
-                pause = _AFTER_ERROR_SECONDS
             self._wake.wait(pause)
             self._wake.clear()
 
-    def _take_up(self) -> None:
-        started = [run for run in self._runs.active() if run.status not in _WAITING]
-        workers = find_workers(JOB_MODULE, self._home.runs) if started else {}
-        for run in started:
-            folder = self._home.run(run.run_id)
-            identity = ProcessIdentity.read(folder / PID_FILE) or workers.get(folder)
-            if identity is None and run.status is RunStatus.PREPARING:
-                logger.info("%s had not been started yet: starting it", run.run_id)
-                self._start(run)
-                continue
-            process = ManagedProcess(identity) if identity is not None else None
-            job = self._jobs[run.run_id] = Job(run, folder, process, self._cores_of(run))
-            logger.info("%s: %s", run.run_id, "its job still runs" if job.is_alive() else "its job is gone")
+    def _look_at(self, run: ActiveRun) -> None:
+        if run.run_id in self._jobs:
+            self._follow(run, self._jobs[run.run_id])
+        else:
+            self._take_up(run)
+
+    def _take_up(self, run: ActiveRun) -> None:
+        """Follow the job that an earlier server started, or start it when that was cut off (also by a full disk)."""
+        folder = self._home.run(run.run_id)
+        noted, found = ProcessIdentity.read(folder / PID_FILE), find_workers(JOB_MODULE, self._home.runs).get(folder)
+        # The noted one looks dead once the clock was set; the one found by its command line lives.
+        alive = [identity for identity in (noted, found) if identity is not None and identity.is_alive()]
+        identity = alive[0] if alive else noted
+        if identity is None and run.status is RunStatus.PREPARING:
+            logger.info("%s had not been started yet: starting it", run.run_id)
+            self._start(run)
+            return
+        process = ManagedProcess(identity) if identity is not None else None
+        job = self._jobs[run.run_id] = Job(run, folder, process, self._cores_of(run))
+        logger.info("%s: %s", run.run_id, "its job still runs" if job.is_alive() else "its job is gone")
 
     def _cores_of(self, run: ActiveRun) -> int:
         """What a job of this target gets: the machine's cores shared by as many jobs as may run at once."""
@@ -138,15 +141,16 @@ class Dispatcher:
             busy[job.compute_target] = busy.get(job.compute_target, 0) + 1
         for run in waiting:
             target, needed = run.settings.compute_target, self._cores_of(run)
-            if busy.get(target, 0) >= run.max_nodes:
-                self._queue(run)
-            elif needed > free:
-                self._queue(run)
-                free = 0
-            elif self._runs.advance(run.run_id, RunStatus.PREPARING):
-                self._start(run)
-                free -= needed
-                busy[target] = busy.get(target, 0) + 1
+            with self._troubles.isolated(run.run_id):
+                if busy.get(target, 0) >= run.max_nodes:
+                    self._queue(run)
+                elif needed > free:
+                    free = 0
+                    self._queue(run)
+                elif self._runs.advance(run.run_id, RunStatus.PREPARING):
+                    free -= needed
+                    busy[target] = busy.get(target, 0) + 1
+                    self._start(run)
 
     def _queue(self, run: ActiveRun) -> None:
         if run.status is not RunStatus.QUEUED:
@@ -165,10 +169,16 @@ class Dispatcher:
             )
             with no_room_as_storage_full("the run's files"):
                 write_json(folder / JOB_FILE, job)
-                process = ManagedProcess.start(self._command(folder), folder / LOG_FILE, cwd=folder)
+                process = ManagedProcess.start(
+                    self._command(folder),
+                    folder / LOG_FILE,
+                    cwd=folder,
+                    environment={"TMPDIR": str(make_temporary_folder(self._home, run.run_id))},
+                )
         except (OSError, WorkspaceError) as error:
-            logger.exception("%s could not be started", run.run_id)
+            remove_leftovers(self._home, run.run_id)
             self._runs.finish(run.run_id, RunStatus.FAILED, f"the job could not be started: {error}")
+            logger.exception("%s could not be started", run.run_id)
             return
         # Known before its pid is on disk: if that fails, this server still follows and ends it.
         self._jobs[run.run_id] = Job(run, folder, process, cores)
@@ -178,16 +188,17 @@ class Dispatcher:
     def _follow(self, run: ActiveRun, job: Job) -> None:
         cancelled = run.status is RunStatus.CANCEL_REQUESTED
         alive = job.is_alive()  # before its files are read, so that nothing written before its end is missed
+        if alive:
+            job.keep_in_bounds(cancelled=cancelled)  # first: whatever fails after it, no job goes on for ever
         phase = self._take_news(run, job)
         if alive:
             if not cancelled and phase is not None:
                 status = _STATUS_OF_PHASE.get(phase, RunStatus.RUNNING)
                 if status is not run.status:
                     self._runs.advance(run.run_id, status)
-            job.keep_in_bounds(cancelled=cancelled)
             return
         outcome = job.outcome(cancelled=cancelled)
-        sweep_temporaries(self._home.run(run.run_id))
+        remove_leftovers(self._home, run.run_id)
         self._finish(run, outcome)
         del self._jobs[run.run_id]
 

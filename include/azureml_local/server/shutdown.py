@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from azureml_local.files import sweep_temporaries
 from azureml_local.jobs.dispatcher import JOB_MODULE
-from azureml_local.jobs.files import PID_FILE
+from azureml_local.jobs.files import PID_FILE, read_result
+from azureml_local.jobs.leftovers import remove_leftovers
 from azureml_local.paths import Home
 from azureml_local.processes import ManagedProcess, ProcessIdentity, find_workers, wait_until
 from azureml_local.scoring.config import STATUS_FILE
@@ -35,7 +35,7 @@ class Stopped:
 def stop_everything(home: Home) -> Stopped:
     """End all processes of `home`, let each finish what takes a moment, and leave none behind.
 
-    Runs that had not ended are Canceled; web services stay known and come back with the next server.
+    Runs that had no result yet are Canceled; web services stay known and come back with the next server.
 
     :raises AlreadyRunning: another server was started meanwhile.
     """
@@ -92,16 +92,20 @@ def _end_together(identities: list[ProcessIdentity]) -> None:
 
 
 def _cancel_open_runs(home: Home) -> int:
+    """Cancel what has no result. A run whose job wrote one is the next server's to take in: its work is done."""
     if not home.database.is_file():
         return 0
     database = Database(home.database)
     runs = RunStore(database, Links(""))
-    active = runs.active()
-    for run in active:
-        job = ProcessIdentity.read(home.run(run.run_id) / PID_FILE)
+    cancelled = 0
+    for run in runs.active():
+        folder = home.run(run.run_id)
+        job = ProcessIdentity.read(folder / PID_FILE)
         if job is not None:  # it may be dead itself and have left others running
             ManagedProcess(job).signal_group(signal.SIGKILL)
-        sweep_temporaries(home.run(run.run_id))
-        runs.finish(run.run_id, RunStatus.CANCELED, "the local Azure ML was stopped")
+        remove_leftovers(home, run.run_id)
+        if read_result(folder) is None:
+            runs.finish(run.run_id, RunStatus.CANCELED, "the local Azure ML was stopped")
+            cancelled += 1
     database.close()
-    return len(active)
+    return cancelled

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.control_plane.conftest import MakeServer, ended, job_pid, reaches, submit
+from tests.integration.control_plane.conftest import MakeServer, ended, job_pid, let_go, reaches, submit
 from tests.local_server import LocalServer, eventually, processes_of, run_cli
 
 from azureml_local.paths import Home
@@ -131,6 +131,20 @@ def test_stop_ends_everything_and_leaves_nothing(own_server: LocalServer, server
     for run_id in running:
         run = ended(again, run_id)
         assert (run.status, run.error) == (RunStatus.CANCELED, "the local Azure ML was stopped")
+
+
+def test_stop_cancels_no_run_that_has_its_result(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    done, open_ = submit(workspace, "wait").run_id, submit(workspace, "wait").run_id
+    reaches(workspace, done, RunStatus.RUNNING)
+    own_server.kill()
+    let_go(own_server, done)
+    eventually((own_server.home / "runs" / done / "result.json").exists, what="the result")
+    stopped = run_cli("stop", "--home", str(own_server.home))
+    assert "1 runs had not ended" in stopped.stdout, stopped
+    again = own_server.start().workspace()
+    assert ended(again, done).status is RunStatus.COMPLETED
+    assert ended(again, open_).status is RunStatus.CANCELED
 
 
 def test_stop_ends_what_a_dead_job_left_running(own_server: LocalServer) -> None:
