@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def submission_key(context: Context, settings: Record) -> str:
     """A key of the task instance and of what it asks for; the number of the try is no part of it.
 
-    The settings are a part of it so that a task which is cleared after its data or its parameters changed gets a new
-    run, and not the old run's result.
+    `max_tries` is: Airflow raises it when a person clears the task (`clear_task_instances`) and leaves it alone when it
+    retries, so a task that is cleared runs again, and a second try takes up what the first one submitted.
     """
     ti = context["ti"]
     map_index = -1 if ti.map_index is None else ti.map_index
-    parts = [ti.dag_id, ti.run_id, ti.task_id, map_index, settings.to_dict()]
+    parts = [ti.dag_id, ti.run_id, ti.task_id, map_index, ti.max_tries, settings.to_dict()]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return f"airflow-{digest[:40]}"

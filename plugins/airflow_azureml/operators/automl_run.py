@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
     """Submit an AutoML classification run, show its progress, and register its best model.
 
-    A retry of the task takes up the run that the first try submitted. Stopping the task cancels the run.
+    A retry of the task takes up the run that the first try submitted; clearing the task makes a new run. Stopping it
+    cancels the run.
     Returns an `AutoMLRunResult`.
 
     The settings are Azure's `AutoMLConfig` parameters; see `azureml_workspace.records.AutoMLSettings` for their limits.

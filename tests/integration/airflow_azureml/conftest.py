@@ -17,10 +17,15 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 class TaskContext(dict[str, Any]):
     """What an operator reads of Airflow's context; `xcom` is what it pushed."""
 
-    def __init__(self, task_id: str) -> None:
+    def __init__(self, task_id: str, max_tries: int = 2) -> None:
         self.xcom: dict[str, Any] = {}
         ti = SimpleNamespace(
-            dag_id="integration", run_id="manual__1", task_id=task_id, map_index=-1, xcom_push=self._push
+            dag_id="integration",
+            run_id="manual__1",
+            task_id=task_id,
+            map_index=-1,
+            max_tries=max_tries,
+            xcom_push=self._push,
         )
         super().__init__(ti=ti)
 

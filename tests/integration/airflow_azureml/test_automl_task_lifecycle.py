@@ -82,6 +82,9 @@ def test_a_second_try_takes_up_the_run(
     assert result["model"] == {"name": "retry-task", "version": 1}
     third = automl(dataset, "retry-task").execute(TaskContext("retry"))  # type: ignore[arg-type]
     assert (third["run_id"], third["model"]) == (result["run_id"], result["model"])
+    cleared = automl(dataset, "retry-task").execute(TaskContext("retry", max_tries=4))  # type: ignore[arg-type]
+    assert cleared["run_id"] != result["run_id"]
+    assert cleared["model"] == {"name": "retry-task", "version": 2}
 
 
 @pytest.fixture

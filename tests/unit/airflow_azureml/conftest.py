@@ -237,13 +237,23 @@ def service() -> WebService:
 class TaskContext(dict[str, Any]):
     """What an operator reads of Airflow's context; `xcom` is what it pushed."""
 
-    def __init__(self, *, run_id: str = "manual__1", task_id: str = "automl_run", map_index: int | None = -1) -> None:
+    def __init__(
+        self,
+        *,
+        run_id: str = "manual__1",
+        task_id: str = "automl_run",
+        map_index: int | None = -1,
+        try_number: int = 1,
+        max_tries: int = 2,
+    ) -> None:
         self.xcom: dict[str, Any] = {}
         ti = SimpleNamespace(
             dag_id="d",
             run_id=run_id,
             task_id=task_id,
             map_index=map_index,
+            try_number=try_number,
+            max_tries=max_tries,
             xcom_push=lambda *, key, value: self.xcom.__setitem__(key, value),
         )
         super().__init__(ti=ti)

@@ -138,6 +138,19 @@ def test_a_retry_finds_the_same_run(workspace: FakeWorkspace, context: TaskConte
     assert workspace.cancelled == []
 
 
+def test_a_cleared_task_runs_again_and_its_retry_does_not(workspace: FakeWorkspace) -> None:
+    """Airflow: `max_tries` is what it was on a retry, and the number of tries so far plus `retries` after a clear."""
+    workspace.statuses = [RunStatus.COMPLETED]
+    tries = [
+        TaskContext(try_number=1, max_tries=2),
+        TaskContext(try_number=2, max_tries=2),  # a retry
+        TaskContext(try_number=3, max_tries=4),  # cleared
+        TaskContext(try_number=4, max_tries=4),  # a retry of that
+    ]
+    runs = [operator().execute(context)["run_id"] for context in tries]  # type: ignore[arg-type]
+    assert runs == ["run-1", "run-1", "run-2", "run-2"]
+
+
 def test_submission_key_tells_tasks_and_settings_apart(workspace: FakeWorkspace) -> None:
     workspace.statuses = [RunStatus.COMPLETED]
     for context in (
