@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import binomtest
 from sklearn.tree import DecisionTreeClassifier
 
 from azureml_local.automl.prepare import PreparedData
+from azureml_local.automl.validation import stratified_parts
 from azureml_local.features.frame import to_levels, to_moments, to_numbers
 
 MIN_ROWS = 30
@@ -23,7 +25,11 @@ TREE_DEPTH = 3
 def cohort_metrics(
     data: PreparedData, rows: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64], columns: Sequence[str]
 ) -> dict[str, Any]:
-    """The content of `cohorts.json`: cohorts with at least 30 rows, lowest accuracy first.
+    """The content of `cohorts.json`: cohorts with at least 30 rows, the most certainly weak one first.
+
+    `accuracy_low` and `accuracy_high` are the ends of its 95 % interval. Cohorts are in the order of the upper end: of
+    many small cohorts some have a low accuracy by chance, a low upper end hardly any. With many cohorts still about
+    one in forty lies below its interval by chance alone.
 
     `rows` of the data are those that `probabilities` belong to; `columns` are looked at in their order, at most 40.
     With two classes `recall` is that of the second, otherwise the mean over the classes in the cohort.
@@ -35,7 +41,7 @@ def cohort_metrics(
     cohorts: list[dict[str, Any]] = []
     for column in columns[:MAX_COLUMNS]:
         cohorts.extend(_of_column(column, _groups(frame[column], kinds[column]), codes, predicted, len(data.classes)))
-    cohorts.sort(key=lambda cohort: cohort["accuracy"])
+    cohorts.sort(key=lambda cohort: cohort["accuracy_high"])
     return {
         "rows": len(codes),
         "accuracy": float((codes == predicted).mean()),
@@ -53,13 +59,23 @@ def _of_column(
     sizes = np.bincount(places, minlength=len(names))
     for place in np.flatnonzero(sizes >= MIN_ROWS):
         inside = places == place
+        right, rows = int((codes[inside] == predicted[inside]).sum()), int(sizes[place])
+        low, high = wilson_interval(right, rows)
         yield {
             "column": column,
             "cohort": str(names[place]),
-            "rows": int(sizes[place]),
-            "accuracy": float((codes[inside] == predicted[inside]).mean()),
+            "rows": rows,
+            "accuracy": right / rows,
+            "accuracy_low": low,
+            "accuracy_high": high,
             "recall": _recall(codes[inside], predicted[inside], classes),
         }
+
+
+def wilson_interval(hits: int, rows: int) -> tuple[float, float]:
+    """The 95 % interval of a share of at least one row (Wilson, Probable Inference, JASA 1927)."""
+    found = binomtest(hits, rows).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _recall(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64], classes: int) -> float | None:
@@ -86,27 +102,45 @@ def _groups(values: pd.Series[Any], kind: str) -> pd.Series[Any]:
 
 
 def _error_tree(data: PreparedData, rows: npt.NDArray[np.int64], wrong: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """Leaves of a small tree that predicts where the model errs, most erroneous first."""
-    if wrong.all() or not wrong.any():
+    """Leaves of a small tree that predicts where the model errs, the most certainly erroneous first.
+
+    It grows on one half of the rows; `rows`, `error` and the ends of its 95 % interval are of the other half, since on
+    the rows that grew it any tree finds something.
+    """
+    half = stratified_parts(wrong.astype(np.int64), 2, seed=0)
+    grown, measured = np.flatnonzero(half == 0), np.flatnonzero(half == 1)
+    if wrong[grown].all() or not wrong[grown].any():
         return []
     matrix = data.matrix[rows]
     fitted = DecisionTreeClassifier(
-        max_depth=TREE_DEPTH, min_samples_leaf=max(MIN_ROWS, len(rows) // 300), random_state=0
-    )
-    tree = fitted.fit(matrix, wrong).tree_
+        max_depth=TREE_DEPTH, min_samples_leaf=max(MIN_ROWS, len(grown) // 300), random_state=0
+    ).fit(matrix[grown], wrong[grown])
+    tree = fitted.tree_
+    leaf_of_row = fitted.apply(matrix[measured])
     leaves: list[dict[str, Any]] = []
 
     def walk(node: int, conditions: tuple[str, ...]) -> None:
         if tree.children_left[node] == -1:
-            errors = float(tree.value[node][0][1])
-            leaves.append({"conditions": list(conditions), "rows": int(tree.n_node_samples[node]), "error": errors})
+            inside = measured[leaf_of_row == node]
+            if len(inside):
+                errors = int(wrong[inside].sum())
+                low, high = wilson_interval(errors, len(inside))
+                leaves.append(
+                    {
+                        "conditions": list(conditions),
+                        "rows": len(inside),
+                        "error": errors / len(inside),
+                        "error_low": low,
+                        "error_high": high,
+                    }
+                )
             return
         feature, threshold = data.spec.features[tree.feature[node]], float(tree.threshold[node])
         for child, below in ((tree.children_left[node], True), (tree.children_right[node], False)):
             walk(child, (*conditions, _condition(feature, threshold, below)))
 
     walk(0, ())
-    return sorted(leaves, key=lambda leaf: -leaf["error"])
+    return sorted(leaves, key=lambda leaf: -leaf["error_low"])
 
 
 def _condition(feature: Any, threshold: float, below: bool) -> str:

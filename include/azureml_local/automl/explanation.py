@@ -33,18 +33,20 @@ REPEATS = 3
 def explain(
     model: VotingModel, data: PreparedData, signals: Sequence[ColumnSignal], seed: int, budget: Budget
 ) -> dict[str, Any]:
-    """The content of `explanation.json`: shares of importance that add up to 1, largest first.
+    """The content of `explanation.json`: shares of importance, largest first, that add up to 1, or are all 0.
 
-    `engineered` is per matrix feature, `raw` per column of the data, the sum over its features. Exact SHAP values
-    (TreeSHAP) where the model has LightGBM or XGBoost members, else permutation importance; `method` says which.
+    Exact SHAP values (TreeSHAP) where the model has LightGBM or XGBoost members, else permutation importance, both on
+    rows that the model was fitted on; `method` says which. `raw` is per column of the data. `engineered` is per matrix
+    feature, whose sum over a column is that of `raw`; it is empty with permutation importance, which permutes the
+    features of a column together. All shares are 0 when no permutation makes the model worse.
     """
     rng = np.random.default_rng(seed)
     explained = _shap_shares(model, data.matrix[_sample(len(data.matrix), SHAP_ROWS, rng)], budget)
-    if explained is not None:
-        engineered, method = explained
-    else:
-        engineered, method = _permutation_shares(model, data, signals, rng, budget)
-    raw: dict[str, float] = {}
+    if explained is None:
+        raw, method = _permutation_shares(model, data, signals, rng, budget)
+        return {"method": method, "raw": _ranked(raw), "engineered": {}}
+    engineered, method = explained
+    raw = {}
     for feature, share in zip(data.spec.features, engineered, strict=True):
         raw[feature.column] = raw.get(feature.column, 0.0) + float(share)
     named = {feature.name: float(share) for feature, share in zip(data.spec.features, engineered, strict=True)}
@@ -68,7 +70,7 @@ def _shap_shares(model: VotingModel, matrix: npt.NDArray[np.float32], budget: Bu
     if members == 0:
         return None
     method = (
-        f"mean absolute SHAP value (TreeSHAP) on {len(matrix):,} rows, of {members} of the "
+        f"mean absolute SHAP value (TreeSHAP) on {len(matrix):,} training rows, of {members} of the "
         f"{len(model.members)} members ({covered:.0%} of the vote)"
     )
     return shares / covered, method
@@ -94,32 +96,34 @@ def _permutation_shares(
     signals: Sequence[ColumnSignal],
     rng: np.random.Generator,
     budget: Budget,
-) -> tuple[Floats, str]:
+) -> tuple[dict[str, float], str]:
     rows = _sample(len(data.matrix), PERMUTATION_ROWS, rng)
     matrix, codes = data.matrix[rows], data.codes[rows]
-    columns = [signal.column for signal in signals[:PERMUTATION_COLUMNS]] or list(
-        dict.fromkeys(feature.column for feature in data.spec.features)
-    )[:PERMUTATION_COLUMNS]
+    places: dict[str, list[int]] = {}
+    for position, feature in enumerate(data.spec.features):
+        places.setdefault(feature.column, []).append(position)
+    columns = ([signal.column for signal in signals] or list(places))[:PERMUTATION_COLUMNS]
     base = log_loss(codes, model.probabilities(matrix))
-    shares = np.zeros(matrix.shape[1])
+    rises = dict.fromkeys(places, 0.0)
     done = 0
     for column in columns:
         if done and budget.left <= 0:
             break
-        for position, feature in enumerate(data.spec.features):
-            if feature.column == column:
-                shuffled = matrix.copy()
-                losses = []
-                for _ in range(REPEATS):
-                    shuffled[:, position] = rng.permutation(matrix[:, position])
-                    losses.append(log_loss(codes, model.probabilities(shuffled)))
-                shares[position] = max(0.0, float(np.mean(losses)) - base)
+        shuffled = matrix.copy()
+        losses = []
+        for _ in range(REPEATS):
+            # All features of the column from the same other row: a date's month without its year is no date.
+            shuffled[:, places[column]] = matrix[rng.permutation(len(matrix))][:, places[column]]
+            losses.append(log_loss(codes, model.probabilities(shuffled)))
+        rises[column] = max(0.0, float(np.mean(losses)) - base)
         done += 1
-    total = len({feature.column for feature in data.spec.features})
-    method = f"permutation importance (rise of the log loss) on {len(rows):,} rows, {REPEATS} repeats"
-    if done < total:
-        method += f"; only the {done} of {total:,} columns that say most about the label by themselves were permuted"
-    return (shares / shares.sum() if shares.sum() > 0 else shares), method
+    method = f"permutation importance (rise of the log loss) on {len(rows):,} training rows, {REPEATS} repeats"
+    if done < len(places):
+        method += (
+            f"; only the {done} of {len(places):,} columns that say most about the label by themselves were permuted"
+        )
+    total = sum(rises.values())
+    return ({column: rise / total for column, rise in rises.items()} if total > 0 else rises), method
 
 
 def _sample(rows: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from azureml_local.automl.feature_plan import MAX_LEVELS
-from azureml_local.automl.leakage import ColumnSignal
+from azureml_local.automl.leakage import MIN_ROWS, ColumnSignal
 from azureml_local.automl.prepare import PreparedData
 from azureml_local.automl.validation import ValidationPlan
 from azureml_local.features.frame import to_levels
@@ -34,6 +34,7 @@ def inspect_data(data: PreparedData, signals: Sequence[ColumnSignal]) -> list[Da
         *_unlabelled(data),
         *_imbalance(data),
         *_leaks(signals),
+        *_leaks_not_looked_for(data, signals),
         *_dropped_columns(data),
         *_missing_values(data),
         *_many_levels(data),
@@ -107,6 +108,29 @@ def _leaks(signals: Sequence[ColumnSignal]) -> Iterable[DataGuardFinding]:
             message + ".",
             "kept; if it is only known after the outcome, name it in exclude_columns",
             [signal.column],
+        )
+
+
+def _leaks_not_looked_for(data: PreparedData, signals: Sequence[ColumnSignal]) -> Iterable[DataGuardFinding]:
+    looked_at = {signal.column for signal in signals}
+    others = [name for name in dict.fromkeys(f.column for f in data.spec.features) if name not in looked_at]
+    if others:
+        verb = "was" if len(others) == 1 else "were"
+        yield _finding(
+            "leakage_not_checked",
+            "info",
+            f"{_columns(others)} {verb} not looked at as a leak of the label; only the {len(looked_at):,} columns that "
+            "vary most with it were.",
+            "look at them yourself, or exclude columns that say nothing",
+            others,
+        )
+    if len(data.codes) < MIN_ROWS:
+        yield _finding(
+            "leakage_not_checked",
+            "info",
+            f"{len(data.codes):,} rows are too few to compare a model with and without a column; each column was only "
+            "looked at by itself, as a leak of the label.",
+            f"give at least {MIN_ROWS} rows for the full check",
         )
 
 

@@ -19,6 +19,7 @@ MAX_ROWS = 10_000
 MAX_COLUMNS = 200
 MAX_ABLATIONS = 5
 MIN_ROWS = 200
+MIN_CLASS_ROWS = 10
 
 GIVES_AWAY = 0.95
 """AUC of one column alone from which on it is a suspect whatever the other columns say."""
@@ -58,16 +59,15 @@ class ColumnSignal:
 
 
 def column_signals(data: PreparedData, seed: int) -> list[ColumnSignal]:
-    """The signal of each used column, strongest first, on at most 10,000 rows.
+    """The signal of each used column, strongest first, on about 10,000 rows at most.
 
-    Of more than 200 columns only the 200 with the largest F statistic are looked at.
+    Of more than 200 columns only the 200 with the largest F statistic are looked at. Classes of fewer than ten rows in
+    the sample are left out, unless fewer than two classes would remain.
     """
-    rows = np.arange(len(data.codes))
-    if len(rows) > MAX_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
-    codes, matrix = data.codes[rows], data.matrix[rows]
-    if np.bincount(codes, minlength=len(data.classes)).min() < 2:
-        return []
+    rows = _sample(data.codes, seed)
+    # Positions among the classes that are left.
+    codes = np.unique(data.codes[rows], return_inverse=True)[1].astype(np.int64)
+    matrix = data.matrix[rows]
     places: dict[str, list[int]] = {}
     for position, feature in enumerate(data.spec.features):
         places.setdefault(feature.column, []).append(position)
@@ -94,6 +94,20 @@ def column_signals(data: PreparedData, seed: int) -> list[ColumnSignal]:
             for signal in looked_at
         ]
     return tried + signals[len(tried) :]
+
+
+def _sample(codes: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """Ascending rows: the same share of each class, but at least two, so that it can be split in halves."""
+    share = min(1.0, MAX_ROWS / len(codes))
+    counts = np.bincount(codes)
+    wanted = np.minimum(counts, np.maximum(2, np.rint(counts * share).astype(np.int64)))
+    if (wanted >= MIN_CLASS_ROWS).sum() >= 2:
+        # The quick model's boosting runs away on a class of a few rows and says nothing about the others any more.
+        wanted[wanted < MIN_CLASS_ROWS] = 0
+    shuffled = np.random.default_rng(seed).permutation(len(codes))
+    by_class = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    place_in_class = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[place_in_class < np.repeat(wanted, counts)])
 
 
 def _strongest(

@@ -55,6 +55,29 @@ def test_a_copy_of_the_label_is_suspected() -> None:
     assert _findings(frame)["leakage_suspect"].columns == ("outcome_code",)
 
 
+def test_a_rare_class_does_not_switch_the_leak_check_off() -> None:
+    frame = customers(rows=20_000)
+    frame.loc[[5, 9_000, 19_999], "bought"] = "rarely"
+    frame["outcome_code"] = frame["bought"].map({"no": 3, "rarely": 8, "yes": 5})
+    data = prepared(frame)
+    findings = inspect_data(data, column_signals(data, seed=0))
+    suspects = [finding.columns for finding in findings if finding.guard == "leakage_suspect"]
+    assert suspects == [("outcome_code",)]
+
+
+def test_a_rare_class_of_two_is_checked_too() -> None:
+    rare = np.isin(np.arange(20_000), [5, 9_000, 19_999])
+    frame = customers(rows=20_000).assign(bought=np.where(rare, "yes", "no"), outcome_code=np.where(rare, 8, 3))
+    signals = column_signals(prepared(frame), seed=0)
+    assert {signal.column for signal in signals} == {"age", "balance", "job", "outcome_code"}
+
+
+def test_few_rows_are_said_to_be_checked_by_column_only() -> None:
+    finding = _findings(customers(rows=120))["leakage_not_checked"]
+    assert finding.severity == "info"
+    assert "120 rows are too few" in finding.message
+
+
 def test_clean_data_has_no_warning() -> None:
     assert not [finding for finding in _findings(customers(rows=120)).values() if finding.severity == "warning"]
 
@@ -107,6 +130,8 @@ def test_many_columns_are_looked_at_quickly_and_named_up_to_a_point() -> None:
     data = prepared(frame)
     signals = column_signals(data, seed=0)
     assert len(signals) == 200
+    unchecked = [f for f in inspect_data(data, signals) if f.guard == "leakage_not_checked"]
+    assert "and 395 more were not looked at" in unchecked[0].message
     finding = next(f for f in inspect_data(data, signals) if f.guard == "all_null_column")
     assert len(finding.columns) == 50
     assert "and 75 more" in finding.message
