@@ -43,6 +43,7 @@ class ServiceConfig(Record):
 class ServiceStatus(Record):
     """Actual state (`status.json`). `generation` is the last one applied or refused; `error` says why, else empty.
 
+    `switched_generation` is the same for keys and the insights switch alone, which do not wait for a model to load.
     `model_version` is the one that is served, None when there is none. `pid_started` is in Unix seconds.
     """
 
@@ -52,6 +53,7 @@ class ServiceStatus(Record):
     state: Literal["Healthy", "Failed"]
     error: str
     model_version: int | None
+    switched_generation: int = 0
 
 
 def write_config(service_dir: Path, config: ServiceConfig) -> None:

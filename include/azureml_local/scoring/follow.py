@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,97 +34,110 @@ _Stamp = tuple[int, int, int] | None
 class Follower:
     """Applies every change of the files to `serving`, and says in `status.json` what came of it.
 
-    One change at a time. What cannot be applied is refused as a part: the rest of the new state still counts.
+    Keys and the insights switch are applied at once, even while a model loads. A deployment (model, authentication,
+    response format) is applied or refused as a whole, between two requests.
     """
 
     def __init__(self, serving: Serving, identity: ProcessIdentity) -> None:
         self._serving = serving
         self._identity = identity
         self._dir = serving.service_dir
-        self._stamps = self._stamps_now()
+        # Not those of now: the files may have changed since `serving` was made of them.
+        self._stamps: tuple[_Stamp, _Stamp] | None = None
+        self._wanted = serving.config
+        self._is_wanted_new = asyncio.Event()
+        self._generation = self._switched_generation = serving.config.generation
+        self._refused_switches = ""
+        self._refused_deployment = ""
         self._reported: ServiceStatus | None = None
         self._trouble = ""
-        self._status = self._make_status(error="")
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_files())
+            tasks.create_task(self._follow_deployments())
+
+    async def _follow_files(self) -> None:
         while True:
             self._report()
             await asyncio.sleep(POLL_SECONDS)
             stamps = self._stamps_now()
             if stamps != self._stamps:
                 self._stamps = stamps
-                error = await self._apply_files()
-                if error:
-                    log.error("refused: %s", error)
-                self._status = self._make_status(error)
+                await self._take_in()
 
-    async def _apply_files(self) -> str:
-        """Apply what the files say; gives what of it was refused, and why."""
-        try:
-            return await self._apply(read_config(self._dir))
-        except InvalidRequest as error:
-            return str(error)
-        except Exception as error:  # a file that may not be read, no memory: the next change must still be followed
-            log.exception("the desired state could not be applied")
-            return f"{type(error).__name__}: {error}"
+    async def _follow_deployments(self) -> None:
+        while True:
+            await self._is_wanted_new.wait()
+            self._is_wanted_new.clear()
+            config, refused = self._wanted, _Refusals()
+            with refused.noted():
+                await self._deploy(config)
+            self._refused_deployment = refused.told()
+            self._generation = config.generation
+            self._report()
 
-    async def _apply(self, config: ServiceConfig) -> str:
-        refused = [self._apply_keys(config), await self._apply_settings(config), await self._apply_model(config)]
-        self._serving.describe()
-        return " ".join(reason for reason in refused if reason)
+    async def _take_in(self) -> None:
+        """Switch what is switched at once, and hand the deployment on."""
+        config, refused = None, _Refusals()
+        with refused.noted():
+            # Before the keys: whoever changes both writes this one last.
+            config = read_config(self._dir)
+        with refused.noted("The earlier keys go on working."):
+            self._serving.keys = read_key_ring(self._dir, self._serving.config)
+        if config is not None:
+            with refused.noted():
+                await self._serving.switch_insights(config.app_insights_enabled)
+            self._switched_generation = config.generation
+            self._wanted = config
+            self._is_wanted_new.set()
+        self._refused_switches = refused.told()
 
-    def _apply_keys(self, config: ServiceConfig) -> str:
-        try:
-            self._serving.keys = read_key_ring(self._dir, config)
-        except InvalidRequest as error:
-            return f"{error} The earlier keys go on working."
-        return ""
-
-    async def _apply_settings(self, config: ServiceConfig) -> str:
-        old = self._serving.config
-        self._serving.config = replace(
+    async def _deploy(self, config: ServiceConfig) -> None:
+        """Serve what `config` names. :raises InvalidRequest: it is refused, or cannot be in full."""
+        serving = self._serving
+        old, model = serving.config, serving.model
+        wanted = Path(config.model_dir), config.model_name, config.model_version
+        if wanted != (model.model_dir, model.name, model.version):
+            try:
+                model = await asyncio.to_thread(LoadedModel, *wanted)
+            except InvalidRequest as error:
+                raise InvalidRequest(
+                    f"Version {config.model_version} cannot be served, version {model.version} goes on: {error}"
+                ) from error
+            log.info("%s version %d serves, in place of version %d", *wanted[1:], serving.model.version)
+        # From here on nothing is awaited, so that no request meets one half of each deployment.
+        if config.auth_enabled != old.auth_enabled:
+            serving.keys = read_key_ring(self._dir, config)
+        serving.config = replace(
             config, host=old.host, port=old.port, body_timeout=old.body_timeout, idle_timeout=old.idle_timeout
         )
-        await self._serving.switch_insights(config.app_insights_enabled)
+        serving.model = model
+        serving.describe()
         if (config.host, config.port) != (old.host, old.port):
-            return f"This process listens on {old.host}:{old.port}; another address needs a new process."
-        return ""
-
-    async def _apply_model(self, config: ServiceConfig) -> str:
-        served = self._serving.model
-        wanted = Path(config.model_dir), config.model_name, config.model_version
-        if wanted == (served.model_dir, served.name, served.version):
-            return ""
-        try:
-            model = await asyncio.to_thread(LoadedModel, *wanted)
-        except InvalidRequest as error:
-            return f"Version {config.model_version} cannot be served, version {served.version} goes on: {error}"
-        self._serving.model = model
-        log.info("%s version %d serves, in place of %s version %d", *wanted[1:], served.name, served.version)
-        return ""
-
-    def _make_status(self, error: str) -> ServiceStatus:
-        return ServiceStatus(
-            pid=self._identity.pid,
-            pid_started=self._identity.pid_started,
-            generation=self._serving.config.generation,
-            state="Healthy",
-            error=error,
-            model_version=self._serving.model.version,
-        )
+            raise InvalidRequest(f"This process listens on {old.host}:{old.port}; another address needs a new process.")
 
     def _report(self) -> None:
-        if self._status == self._reported:
+        status = ServiceStatus(
+            pid=self._identity.pid,
+            pid_started=self._identity.pid_started,
+            generation=self._generation,
+            state="Healthy",
+            error=" ".join(filter(None, (self._refused_switches, self._refused_deployment))),
+            model_version=self._serving.model.version,
+            switched_generation=self._switched_generation,
+        )
+        if status == self._reported:
             return
         try:
-            write_status(self._dir, self._status)
+            write_status(self._dir, status)
         except OSError as error:  # disk full, folder gone: serving goes on, and the next round tries again
             if str(error) != self._trouble:
                 log.warning("status.json cannot be written, trying again: %s", error)
             self._trouble = str(error)
         else:
-            self._reported, self._trouble = self._status, ""
+            self._reported, self._trouble = status, ""
 
     def _stamps_now(self) -> tuple[_Stamp, _Stamp]:
         return _stamp(self._dir / CONFIG_FILE), _stamp(self._dir / KEYS_FILE)
@@ -131,6 +146,30 @@ class Follower:
 def read_key_ring(service_dir: Path, config: ServiceConfig) -> KeyRing:
     """The keys the configuration asks for. :raises InvalidRequest: authentication is on and there are none."""
     return KeyRing(read_keys(service_dir)) if config.auth_enabled else KeyRing.open_to_all()
+
+
+class _Refusals:
+    """Why parts of a desired state were refused. One part's trouble, foreseen or not, does not stop the others."""
+
+    def __init__(self) -> None:
+        self._reasons: list[str] = []
+
+    @contextmanager
+    def noted(self, consequence: str = "") -> Iterator[None]:
+        try:
+            yield
+        except InvalidRequest as error:
+            self._reasons.append(f"{error} {consequence}".rstrip())
+        except Exception as error:  # a file that may not be read, no memory: the next change must still be followed
+            log.exception("the desired state could not be applied")
+            self._reasons.append(f"{type(error).__name__}: {error} {consequence}".rstrip())
+
+    def told(self) -> str:
+        """All of them, logged; empty when there are none."""
+        text = " ".join(self._reasons)
+        if text:
+            log.error("refused: %s", text)
+        return text
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Serving:
     """The mutable heart of the process; only the event loop's thread changes it.
 
-    `config` is the desired state as applied, except that `model` may be an older one when a new one was refused.
+    `config` is the deployment that is served, with `model`; a refused one leaves both as they were.
     """
 
     service_dir: Path

@@ -25,8 +25,8 @@ from azureml_workspace.statuses import ServiceState
 
 logger = logging.getLogger(__name__)
 
-_FOLLOW_SECONDS = 3.0
-"""How long a call waits for the process to follow a switch; it looks every 0.2 s."""
+FOLLOW_SECONDS = 10.0
+"""How long a call waits for the process to follow a switch. A running one looks every 0.2 s, a new one loads first."""
 
 _UNDER_WAY_OR_DONE = frozenset({ServiceState.TRANSITIONING, ServiceState.HEALTHY})
 
@@ -106,10 +106,13 @@ class ServiceManager:
         return web_service(service)
 
     def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
-        """Switch telemetry; when this returns the process does so, if it runs. :raises NotFound:"""
+        """Switch telemetry; when this returns the process does so, if it runs.
+
+        :raises NotFound: :raises Conflict: the process has not followed yet; it will.
+        """
         with self._supervisor.lock(name):
             service = self._switch_insights(self._require(name), enabled=enabled)
-        self._wait_until_followed(service)
+        self._wait_until_followed(service, f"the insights switch ({'on' if enabled else 'off'})")
         return web_service(service)
 
     def logs(self, name: str, tail: int) -> str:
@@ -129,14 +132,17 @@ class ServiceManager:
         return read_keys(self._folder(name))
 
     def regenerate_key(self, name: str, *, secondary: bool) -> ServiceKeys:
-        """Replace one key; when this returns the old one is refused, if the process runs. :raises NotFound:"""
+        """Replace one key; when this returns the old one is refused.
+
+        :raises NotFound: :raises Conflict: the process has not followed yet, so that the old key may still be good.
+        """
         with self._supervisor.lock(name):
             keys = self.keys(name)
             keys = replace(keys, secondary=new_key()) if secondary else replace(keys, primary=new_key())
             with no_room_as_storage_full("the keys"):
                 write_keys(self._folder(name), keys)
             service = self._supervisor.ask(self._require(name))
-        self._wait_until_followed(service)
+        self._wait_until_followed(service, "the new key")
         return keys
 
     def _create(self, settings: DeploySettings) -> StoredService:
@@ -194,15 +200,19 @@ class ServiceManager:
             return service
         return self._supervisor.ask(replace(service, app_insights_enabled=enabled))
 
-    def _wait_until_followed(self, service: StoredService) -> None:
+    def _wait_until_followed(self, service: StoredService, what: str) -> None:
+        """A process that does not run need not follow: it reads the files when it starts."""
         process = self._supervisor.watch(service.name).process
 
         def is_followed() -> bool:
             status = process.status()
-            return not process.is_alive() or (status is not None and status.generation >= service.generation)
+            return not process.is_alive() or (status is not None and status.switched_generation >= service.generation)
 
-        if service.state is not ServiceState.TRANSITIONING:
-            wait_until(is_followed, _FOLLOW_SECONDS)
+        if not wait_until(is_followed, FOLLOW_SECONDS):
+            raise Conflict(
+                f"service {service.name!r}: {what} is stored, but its process does not follow (for "
+                f"{FOLLOW_SECONDS:.0f} s now) and may go on with what was before; look at its state and its log."
+            )
 
     def _free_port(self) -> int:
         return self._ports.pick(self._host, {service.port for service in self._store.list_all()})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from tests.integration.scoring.conftest import StartService
 from tests.integration.scoring.packages import make_rows, python_labels
 from tests.integration.scoring.services import PRIMARY, SECONDARY, ServiceProcess, exchange, wait_for
 
-from azureml_local.scoring.config import CONFIG_FILE, KEYS_FILE, write_keys
+from azureml_local.scoring.config import CONFIG_FILE, KEYS_FILE, read_config, write_config, write_keys
 from azureml_workspace.records import ServiceKeys
 
 pytestmark = pytest.mark.integration
@@ -108,11 +111,79 @@ def test_after_an_unforeseen_error_the_next_change_is_still_followed(
     assert (status.error, status.model_version) == ("", 3)
 
 
-def test_the_rest_of_a_refused_state_still_counts(start_service: StartService, tmp_path: Path) -> None:
-    service = start_service()
-    status = service.update(model_dir=str(tmp_path / "nowhere"), model_version=2, response_format="object")
+def test_a_refused_deployment_is_refused_as_a_whole(start_service: StartService, tmp_path: Path) -> None:
+    service = start_service(app_insights_enabled=True)
+    nowhere = str(tmp_path / "nowhere")
+    write_keys(service.folder, ServiceKeys(primary="a-new-key", secondary=SECONDARY))
+    status = service.update(
+        model_dir=nowhere, model_version=2, response_format="object", auth_enabled=False, app_insights_enabled=False
+    )
     assert "no signature.json" in status.error
-    assert "result" in service.score(GOOD).json
+    assert service.score(GOOD, key=None).status == 401
+    assert service.score(GOOD, key="a-new-key").result  # in the old format
+    assert "Application Insights off" in service.log_text
+
+
+def test_what_changes_while_the_process_starts_is_followed(prepare_service: StartService, other_package: Path) -> None:
+    """The files change after they were read and before anybody follows them: while the model file is awaited."""
+    service = prepare_service()
+    config = read_config(service.folder)
+    slow = SlowPackage(Path(config.model_dir), service.folder.parent / "slow")
+    write_config(service.folder, replace(config, model_dir=str(slow.folder)))
+    service.launch()
+    with slow.being_read():
+        write_keys(service.folder, ServiceKeys(primary="a-new-key", secondary=SECONDARY))
+        write_config(service.folder, replace(config, generation=2, model_dir=str(other_package), model_version=2))
+    status = service.wait_status(lambda status: status.generation == 2)
+    assert (status.error, status.model_version) == ("", 2)
+    assert service.score(GOOD, key=PRIMARY).status == 401
+    assert service.score(GOOD, key="a-new-key").result[0] in {"stays", "leaves"}
+
+
+def test_keys_and_insights_do_not_wait_for_a_model(start_service: StartService, other_package: Path) -> None:
+    service = start_service()
+    config = read_config(service.folder)
+    slow = SlowPackage(other_package, service.folder.parent / "slow")
+    changed = replace(config, generation=2, model_dir=str(slow.folder), model_version=2, response_format="object")
+    write_config(service.folder, changed)
+    with slow.being_read():
+        write_keys(service.folder, ServiceKeys(primary="a-new-key", secondary=SECONDARY))
+        write_config(service.folder, replace(changed, generation=3, app_insights_enabled=True))
+        status = service.wait_status(lambda status: status.switched_generation == 3)
+        assert (status.generation, status.model_version) == (1, 1)
+        assert service.score(GOOD, key=PRIMARY).status == 401
+        assert service.score(GOOD, key="a-new-key").result[0] in {"no", "yes"}  # the old model in the old format
+        assert "Application Insights on" in service.log_text
+    service.wait_status(lambda status: status.generation == 3)
+    assert service.score(GOOD, key="a-new-key").json["result"][0] in {"stays", "leaves"}
+
+
+class SlowPackage:
+    """A copy of a package whose signature is a pipe: who loads it waits until the test has written it."""
+
+    def __init__(self, package: Path, folder: Path) -> None:
+        self.folder = shutil.copytree(package, folder)
+        self._pipe = folder / "signature.json"
+        self._signature = self._pipe.read_bytes()
+        self._pipe.unlink()
+        os.mkfifo(self._pipe)
+
+    @contextmanager
+    def being_read(self) -> Iterator[None]:
+        """From when somebody waits for the signature until they get it."""
+        writer = wait_for(self._open)
+        try:
+            yield
+            os.set_blocking(writer, True)
+            os.write(writer, self._signature)
+        finally:
+            os.close(writer)
+
+    def _open(self) -> int | None:
+        try:
+            return os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads it yet
+            return None
 
 
 def test_insights_are_switched_live(start_service: StartService) -> None:
