@@ -19,7 +19,7 @@ from azureml_local.paths import Home
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
 from azureml_local.store.schema import DatasetRow
-from azureml_local.store.uploads import SOURCE_FILE, Upload
+from azureml_local.store.uploads import Upload
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import ColumnSchema, DatasetVersion, validate_dataset_name
 
@@ -37,12 +37,13 @@ class Reading:
 
     @classmethod
     def checked(cls, separator: str, encoding: str) -> Reading:
-        """The reading, the encoding under its own name (`UTF8` is `utf-8`).
+        r"""The reading, each value under one name: `\t` in two characters is a tab, `UTF8` is `utf-8`.
 
-        :raises InvalidRequest: the separator is not one character or Python knows no such encoding.
+        :raises InvalidRequest: the separator cannot be one (`check_separator`) or Python knows no such encoding.
         """
-        if len(separator) != 1:
-            raise InvalidRequest(f"separator is {separator!r}; give one character, for example ',' or ';'.")
+        from azureml_local.data.header import check_separator  # see `rows`
+
+        separator = check_separator(separator)
         try:
             return cls(separator=separator, encoding=codecs.lookup(encoding).name)
         except (LookupError, ValueError) as error:
@@ -167,7 +168,7 @@ class DatasetStore:
 
         with no_room_as_storage_full("the typed data"):
             data = ingest(upload.received, upload.folder, separator=reading.separator, encoding=reading.encoding)
-        upload.received.rename(upload.folder / SOURCE_FILE)
+        upload.keep_as_source()
         for file in upload.folder.iterdir():
             file.chmod(0o444)
         return data.rows, [column.to_dict() for column in data.columns]

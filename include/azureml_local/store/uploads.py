@@ -16,18 +16,20 @@ SOURCE_FILE = "source"
 class Upload:
     """One upload. Leaving the context removes the folder, unless it was moved to its place by then.
 
-    The file has the dataset's name until it is in its place: readers name the file in their errors.
+    The file has the dataset's name until it is in its place: readers name the file in their errors. So it is in a
+    folder of its own, because a dataset may have the name of a file that is made of it.
     """
 
     def __init__(self, datasets: Path, name: str) -> None:
         self.name = name
         self.folder = temporary_sibling(datasets / name)
-        self.received = self.folder / name
+        self._received_in = self.folder / "received"
+        self.received = self._received_in / name
         self._digest = hashlib.sha256()
         self.size = 0
 
     def __enter__(self) -> Self:
-        self.folder.mkdir()
+        self._received_in.mkdir(parents=True)
         self._stream = self.received.open("xb")
         return self
 
@@ -53,3 +55,8 @@ class Upload:
         with no_room_as_storage_full("the upload"):
             self._stream.close()
         return self._digest.hexdigest()
+
+    def keep_as_source(self) -> None:
+        """Put the received file where it stays."""
+        self.received.rename(self.folder / SOURCE_FILE)
+        self._received_in.rmdir()

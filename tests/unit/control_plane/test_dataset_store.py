@@ -200,3 +200,21 @@ def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(InvalidRequest, match="schema version 99"):
         Database(path)
+
+
+@pytest.mark.parametrize("name", ["data.parquet", "profile.json", "source", "received", "a" * 255])
+def test_a_dataset_may_have_any_valid_name(home: Home, datasets: DatasetStore, register: RegisterText, name: str) -> None:
+    text = "x,y\n1,a\n2,b\n"
+    made = register(text, name)
+    assert made.rows == 2
+    folder = home.dataset(made.fingerprint.removeprefix("sha256:"))
+    assert sorted(file.name for file in folder.iterdir()) == ["data.parquet", "profile.json", "source"]
+    assert (folder / "source").read_text() == text
+    assert datasets.rows(name, 1, 5) == [{"x": 1, "y": "a"}, {"x": 2, "y": "b"}]
+
+
+def test_a_tab_may_be_given_as_a_form_gives_it(register: RegisterText) -> None:
+    text = "x\ty\n1\ta\n"
+    given_by_a_form = register(text, reading=Reading.checked("\\t", "utf-8"))
+    assert [column.name for column in given_by_a_form.columns] == ["x", "y"]
+    assert register(text, reading=Reading.checked("\t", "utf-8")).created is False
