@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from azureml_local.server.dependencies import WorkspaceDependency, parse_tags
+from azureml_local.server.dependencies import VersionInPath, VersionInQuery, WorkspaceDependency, parse_tags
 from azureml_local.store.datasets import Reading
 from azureml_local.store.uploads import Upload
 from azureml_workspace.records import DatasetVersion
@@ -36,7 +36,7 @@ async def register_dataset(
     tags: str = "{}",
 ) -> DatasetVersion:
     """Register the body as the next version, or find the version that holds the same content read the same way."""
-    reading = Reading.checked(separator, encoding)
+    reading = await run_in_threadpool(Reading.checked, separator, encoding)
     parsed_tags = parse_tags(tags)
     with workspace.datasets.upload(name) as upload:
         await _receive(request, upload)
@@ -50,21 +50,21 @@ def list_datasets(workspace: WorkspaceDependency) -> list[DatasetVersion]:
 
 
 @router.get("/{name}")
-def get_dataset(name: str, workspace: WorkspaceDependency, version: int | None = None) -> DatasetVersion:
+def get_dataset(name: str, workspace: WorkspaceDependency, version: VersionInQuery = None) -> DatasetVersion:
     """One version, the latest when none is named."""
     return workspace.datasets.get(name, version)
 
 
 @router.get("/{name}/versions/{version}/rows")
 def take_rows(
-    name: str, version: int, workspace: WorkspaceDependency, count: Annotated[int, Query(ge=0, le=10_000)] = 10
+    name: str, version: VersionInPath, workspace: WorkspaceDependency, count: Annotated[int, Query(ge=0, le=10_000)] = 10
 ) -> list[dict[str, Any]]:
     """The first rows."""
     return workspace.datasets.rows(name, version, count)
 
 
 @router.get("/{name}/versions/{version}/profile", response_class=FileResponse)
-def get_profile(name: str, version: int, workspace: WorkspaceDependency) -> FileResponse:
+def get_profile(name: str, version: VersionInPath, workspace: WorkspaceDependency) -> FileResponse:
     """What the columns look like."""
     return FileResponse(workspace.datasets.profile_path(name, version), media_type="application/json")
 

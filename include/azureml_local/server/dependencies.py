@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Query, Request
 
 from azureml_local.server.workspace import LocalWorkspace
 from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records.base import LARGEST_INTEGER
 
 
 def get_workspace(request: Request) -> LocalWorkspace:
@@ -21,6 +22,8 @@ def get_workspace(request: Request) -> LocalWorkspace:
 
 
 WorkspaceDependency = Annotated[LocalWorkspace, Depends(get_workspace)]
+VersionInPath = Annotated[int, Path(ge=1, le=LARGEST_INTEGER)]
+VersionInQuery = Annotated[int | None, Query(ge=1, le=LARGEST_INTEGER)]
 
 
 def parse_tags(text: str) -> Mapping[str, str]:

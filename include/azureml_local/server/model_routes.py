@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 
-from azureml_local.server.dependencies import WorkspaceDependency
+from azureml_local.server.dependencies import VersionInQuery, WorkspaceDependency
 from azureml_workspace.records import ModelVersion
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -33,6 +33,6 @@ def list_models(workspace: WorkspaceDependency) -> list[ModelVersion]:
 
 
 @router.get("/{name}")
-def get_model(name: str, workspace: WorkspaceDependency, version: int | None = None) -> ModelVersion:
+def get_model(name: str, workspace: WorkspaceDependency, version: VersionInQuery = None) -> ModelVersion:
     """One version, the latest when none is named."""
     return workspace.models.get(name, version)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
+from azureml_local.files import tail_lines
+from azureml_local.jobs.files import LOG_FILE
 from azureml_local.server.dependencies import WorkspaceDependency, require_same_name
+from azureml_local.server.streaming import file_as_it_is_now
 from azureml_workspace.errors import NotFound
 from azureml_workspace.records import AutoMLProgress, AutoMLResult, AutoMLSettings, ChildRun, ComputeTarget, Run
 
@@ -78,9 +81,12 @@ def get_result(run_id: str, workspace: WorkspaceDependency) -> AutoMLResult:
 @router.get("/runs/{run_id}/log", response_class=PlainTextResponse)
 def get_log(
     run_id: str, workspace: WorkspaceDependency, tail: Annotated[int | None, Query(ge=1, le=100_000)] = None
-) -> PlainTextResponse:
-    """What the job printed, all of it or the last lines."""
-    return PlainTextResponse(workspace.run_log(run_id, tail))
+) -> Response:
+    """What the job printed, all of it or the last lines (of its last megabyte)."""
+    path = _run_folder(run_id, workspace) / LOG_FILE
+    if tail is not None or not path.is_file():
+        return PlainTextResponse("\n".join(tail_lines(path, tail or 0)))
+    return file_as_it_is_now(path, "text/plain; charset=utf-8")
 
 
 @router.post("/runs/{run_id}/cancel")
@@ -97,15 +103,23 @@ def list_files(run_id: str, workspace: WorkspaceDependency) -> list[str]:
     return sorted(file.relative_to(folder).as_posix() for file in files)
 
 
-@router.get("/runs/{run_id}/files/{path:path}", response_class=FileResponse)
-def read_file(run_id: str, path: str, workspace: WorkspaceDependency) -> FileResponse:
+@router.get("/runs/{run_id}/files/{path:path}", response_class=StreamingResponse)
+def read_file(run_id: str, path: str, workspace: WorkspaceDependency) -> StreamingResponse:
     """The content of one file."""
     folder = _run_folder(run_id, workspace)
-    file = (folder / path).resolve()
-    inside = any(file.is_relative_to(folder / name) for name in _PUBLIC_FOLDERS)
-    if not inside or not file.is_file():
+    file = _public_file(folder, path)
+    if file is None:
         raise NotFound(f"run {run_id} has no file {path!r}; list them with GET /v1/runs/{run_id}/files.")
-    return FileResponse(file, media_type="application/octet-stream")
+    return file_as_it_is_now(file, "application/octet-stream")
+
+
+def _public_file(folder: Path, path: str) -> Path | None:
+    try:
+        file = (folder / path).resolve()
+        inside = any(file.is_relative_to(folder / name) for name in _PUBLIC_FOLDERS)
+        return file if inside and file.is_file() else None
+    except (ValueError, OSError):  # no file can have this name: a zero byte, or longer than names may be
+        return None
 
 
 def _run_folder(run_id: str, workspace: WorkspaceDependency) -> Path:

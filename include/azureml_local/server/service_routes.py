@@ -12,6 +12,9 @@ from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKey
 
 router = APIRouter(prefix="/v1/services", tags=["web services"])
 
+_LONGEST_SECONDS = 100 * 365 * 24 * 3600
+"""A hundred years; a window that began before the calendar has no start to show."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InsightsSwitch:
@@ -73,7 +76,9 @@ def get_logs(name: str, workspace: WorkspaceDependency, tail: Annotated[int, Que
 
 @router.get("/{name}/requests")
 def get_requests(
-    name: str, workspace: WorkspaceDependency, since_seconds: Annotated[float | None, Query(ge=0)] = None
+    name: str,
+    workspace: WorkspaceDependency,
+    since_seconds: Annotated[float | None, Query(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)] = None,
 ) -> RequestSummary:
     """Telemetry of the last seconds, of everything kept when no time is given."""
     return workspace.services.requests(name, since_seconds)

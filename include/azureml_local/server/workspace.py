@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azureml_local.automl.preflight import check_submission
-from azureml_local.files import tail_lines
 from azureml_local.jobs.dispatcher import Dispatcher, JobCommand, automl_command, machine_cores
-from azureml_local.jobs.files import LOG_FILE, read_result
+from azureml_local.jobs.files import read_result
 from azureml_local.paths import Home
 from azureml_local.server.instance import program_version
 from azureml_local.services.manager import ServiceManager
@@ -116,11 +115,3 @@ class LocalWorkspace:
     def register_model(self, name: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
         """The best model of a completed run under `name`. :raises RunFailed, NotFound, InvalidRequest:"""
         return self.models.register(name, self.runs.get(run_id), tags)
-
-    def run_log(self, run_id: str, tail: int | None = None) -> str:
-        """What the job printed so far, or its last `tail` lines. :raises NotFound:"""
-        self.runs.get(run_id)
-        path = self.home.run(run_id) / LOG_FILE
-        if tail is not None:
-            return "\n".join(tail_lines(path, tail))
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -9,6 +9,7 @@ from azureml_local.store.database import Database
 from azureml_local.store.schema import ComputeRow
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import ComputeTarget, validate_compute_name
+from azureml_workspace.records.base import LARGEST_INTEGER
 
 
 class ComputeStore:
@@ -20,11 +21,13 @@ class ComputeStore:
     def ensure(self, target: ComputeTarget) -> ComputeTarget:
         """The target of that name as it is, else as described. :raises InvalidRequest: name or sizes are not valid."""
         validate_compute_name(target.name)
-        if target.max_nodes < 1 or not 0 <= target.min_nodes <= target.max_nodes:
+        if not 1 <= target.max_nodes <= LARGEST_INTEGER or not 0 <= target.min_nodes <= target.max_nodes:
             raise InvalidRequest(
                 f"compute target {target.name!r} has min_nodes {target.min_nodes} and max_nodes {target.max_nodes}; "
-                "max_nodes must be at least 1 and min_nodes between 0 and max_nodes."
+                f"max_nodes must be between 1 and {LARGEST_INTEGER} and min_nodes between 0 and max_nodes."
             )
+        if not 0 <= target.idle_seconds <= LARGEST_INTEGER:
+            raise InvalidRequest(f"idle_seconds is {target.idle_seconds}; give 0 to {LARGEST_INTEGER}.")
         with self._database.write() as session:
             row = session.get(ComputeRow, target.name)
             if row is None:

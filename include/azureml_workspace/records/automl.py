@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records.base import Record
+from azureml_workspace.records.base import LARGEST_INTEGER, Record
 from azureml_workspace.records.names import validate_compute_name, validate_dataset_name, validate_experiment_name
 
 PrimaryMetric = Literal[
@@ -85,10 +86,12 @@ class AutoMLSettings(Record):
                 f"experiment_timeout_minutes is {self.experiment_timeout_minutes:g}; "
                 "give a time between 0.1 (six seconds) and 1440 (one day)."
             )
-        for name in ("iterations", "max_concurrent_iterations"):
+        for name, least in (("dataset_version", 1), ("iterations", 1), ("max_concurrent_iterations", 1), ("seed", 0)):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidRequest(f"{name} is {value}; it must be at least 1.")
+            if value is not None and not least <= value <= LARGEST_INTEGER:
+                raise InvalidRequest(f"{name} is {value}; give {least} to {LARGEST_INTEGER}.")
+        if self.experiment_exit_score is not None and not math.isfinite(self.experiment_exit_score):
+            raise InvalidRequest(f"experiment_exit_score is {self.experiment_exit_score}; give a number.")
 
     def _validate_validation(self) -> None:
         if self.n_cross_validations is not None and self.validation_size is not None:

@@ -9,6 +9,9 @@ import msgspec
 
 from azureml_workspace.errors import InvalidRequest
 
+LARGEST_INTEGER = 2**31 - 1
+"""Of every number that a person gives: larger ones fit neither Azure's 32-bit fields nor a database's."""
+
 
 class Record:
     """Mixin for frozen dataclasses that cross a boundary (XCom, HTTP, files)."""

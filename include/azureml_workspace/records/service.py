@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records.base import Record
+from azureml_workspace.records.base import LARGEST_INTEGER, Record
 from azureml_workspace.records.names import validate_service_name
 from azureml_workspace.statuses import ServiceState
 
@@ -37,6 +37,8 @@ class DeploySettings(Record):
     def validate(self) -> None:
         """:raises InvalidRequest: the name is one Azure would refuse, or a size is not positive."""
         validate_service_name(self.service_name)
+        if not 1 <= self.model_version <= LARGEST_INTEGER:
+            raise InvalidRequest(f"model_version is {self.model_version}; give 1 to {LARGEST_INTEGER}.")
         for name in ("cpu_cores", "memory_gb"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidRequest(f"{name} is {getattr(self, name):g}; it must be a number above 0.")

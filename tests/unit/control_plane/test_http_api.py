@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from azureml_local.paths import Home
 from azureml_local.server.app import create_app
+from azureml_local.server.streaming import file_as_it_is_now
 from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_workspace.errors import ServiceUnavailable, StorageFull, Throttled
 from azureml_workspace.statuses import RunStatus
@@ -179,6 +181,8 @@ def test_a_dataset_from_upload_to_rows(client: TestClient) -> None:
     ("query", "word"),
     [
         ({"separator": ""}, "separator"),
+        ({"separator": '"'}, "separator"),
+        ({"separator": "€"}, "separator"),
         ({"encoding": "x"}, "encoding"),
         ({"tags": "[]"}, "tags"),
         ({"tags": "{"}, "tags"),
@@ -222,7 +226,7 @@ def test_a_run_is_submitted_found_again_and_cancelled(client: TestClient) -> Non
     assert client.get(f"{path}/files").json() == []
     assert client.post(f"{path}/cancel").json()["status"] == "Canceled"
     assert error(client.get(f"{path}/result"))[:2] == (409, "RunFailed")
-    assert [found["run_id"] for found in client.get("/v1/runs?experiment=e").json()] == [run["run_id"]]
+    assert [found["run_id"] for found in client.get("/v1/runs?experiment=exp").json()] == [run["run_id"]]
     assert client.get("/v1/runs?experiment=other").json() == []
 
 
@@ -261,6 +265,7 @@ def test_only_outputs_and_logs_of_a_run_are_files(client: TestClient, workspace:
     path = f"/v1/runs/{run_id}"
     assert client.get(f"{path}/files/outputs/deep/a%20b.json").content == b"{}"
     assert client.get(f"{path}/log?tail=1").text == "two"
+    assert client.get(f"{path}/log").text == "one\ntwo\n"
     for outside in (
         "job.json",
         "outputs/link",
@@ -272,6 +277,83 @@ def test_only_outputs_and_logs_of_a_run_are_files(client: TestClient, workspace:
         assert error(client.get(f"{path}/files/{outside}"))[:2] == (404, "NotFound")
     assert error(client.get("/v1/runs/..%2F/files/token"))[0] == 404
     assert "logs/job.log" in client.get(f"{path}/files").json()
+
+
+@pytest.mark.parametrize("name", ["a%00b", "a" * 300, "%00"])
+def test_a_name_that_no_file_can_have_is_not_found(client: TestClient, name: str) -> None:
+    ready(client)
+    path = f"/v1/runs/{submit(client).json()['run_id']}/files/outputs/{name}"
+    assert error(client.get(path))[:2] == (404, "NotFound")
+
+
+def test_a_log_that_grows_while_it_is_sent_is_sent_as_it_was(home: Home) -> None:
+    path = home.root / "job.log"
+    path.write_bytes(b"x" * 1_000_000)
+    response = file_as_it_is_now(path, "text/plain")
+    with path.open("ab") as log:
+        log.write(b"more")
+
+    async def body() -> list[bytes]:
+        return [bytes(chunk) async for chunk in response.body_iterator]  # type: ignore[arg-type]
+
+    chunks = asyncio.run(body())
+    assert b"".join(chunks) == b"x" * 1_000_000
+    assert len(chunks) > 1, "the whole log was in memory at once"
+    assert response.headers["content-length"] == "1000000"
+
+
+# Numbers that no column, calendar or machine can hold
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/v1/datasets/people?version={number}" for number in (10**20, 0, -1, "1e3", "9" * 5000)),
+        f"/v1/datasets/people/versions/{10**20}/rows",
+        f"/v1/datasets/people/versions/{10**20}/profile",
+        *(f"/v1/datasets/people/versions/1/rows?count={number}" for number in (10**20, -1)),
+        f"/v1/models/bank?version={10**20}",
+        *(f"/v1/services/svc/requests?since_seconds={number}" for number in ("inf", "1e300", "nan", "-1")),
+        *(f"/v1/services/svc/logs?tail={number}" for number in (10**20, 0)),
+        f"/v1/runs/r/log?tail={10**20}",
+    ],
+)
+def test_numbers_out_of_bounds_are_the_callers_mistake(client: TestClient, path: str) -> None:
+    register(client)
+    assert error(client.get(path))[:2] == (400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("field", ["max_nodes", "min_nodes", "idle_seconds"])
+def test_compute_targets_out_of_bounds(client: TestClient, field: str) -> None:
+    for number in (10**20, -1):
+        response = client.put("/v1/computes/cpu-cluster", json={"name": "cpu-cluster", field: number})
+        assert error(response)[:2] == (400, "InvalidRequest")
+        assert field in error(response)[2]
+
+
+@pytest.mark.parametrize("field", ["dataset_version", "iterations", "max_concurrent_iterations", "seed"])
+def test_settings_out_of_bounds(client: TestClient, field: str) -> None:
+    ready(client)
+    for number in (10**20, -1):
+        response = submit(client, **{field: number})
+        assert error(response)[:2] == (400, "InvalidRequest")
+        assert field in error(response)[2]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_an_exit_score_that_is_no_number(client: TestClient, number: str) -> None:
+    ready(client)
+    settings = json.dumps({**SETTINGS, "experiment_exit_score": "HERE"}).replace('"HERE"', number)
+    body = f'{{"settings": {settings}, "submission_key": "k"}}'
+    response = client.post("/v1/automl-runs", content=body, headers={"content-type": "application/json"})
+    assert error(response)[:2] == (400, "InvalidRequest")
+    assert "experiment_exit_score" in error(response)[2]
+
+
+def test_a_model_version_out_of_bounds(client: TestClient) -> None:
+    for number in (10**20, 0):
+        body = {"service_name": "svc", "model_name": "bank", "model_version": number}
+        assert error(client.put("/v1/services/svc", json=body))[:2] == (400, "InvalidRequest")
 
 
 # Models and services
