@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -10,17 +9,13 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
+from azureml_local.data.profile_rules import is_id_like
 from azureml_local.features.frame import FLOAT32_MAX, nulls, to_levels, to_moments, to_numbers
 from azureml_local.features.spec import DatetimePart, Feature, Transform
 from azureml_workspace.records import ColumnSchema
 
 MAX_LEVELS = 200
 """Levels of a category that get their own matrix value; rarer ones count as unseen."""
-
-ID_LIKE_SHARE = 0.9
-"""A text column with more distinct values than this share of its rows identifies rows instead of describing them."""
-
-_ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid|key|index|rownum)$|^unnamed: ?0$|_id$|[a-z]Id$|[a-z]ID$")
 
 
 @dataclass(frozen=True)
@@ -60,23 +55,16 @@ def _reason_to_drop(values: pd.Series[Any], column: ColumnSchema) -> str | None:
     distinct = int(present.nunique())
     if distinct == 1 and len(present) == len(values):
         return "constant"
-    if is_id_like(present, column, distinct):
+    if is_id_like(
+        column.name,
+        column.kind,
+        rows=len(values),
+        filled=len(present),
+        distinct=distinct,
+        integers=lambda: to_numbers(present),
+    ):
         return "id-like"
     return None
-
-
-def is_id_like(present: pd.Series[Any], column: ColumnSchema, distinct: int) -> bool:
-    """Whether a column names rows: nearly unique text, or unique integers that count up or are called an id.
-
-    Unique integers alone are not enough: an amount in cents is often unique and says a lot.
-    """
-    if column.kind == "string":
-        return distinct > ID_LIKE_SHARE * len(present) and len(present) >= 20
-    if column.kind != "integer" or distinct < len(present):
-        return False
-    numbers = to_numbers(present)
-    counts_up = bool((np.diff(numbers) > 0).all() and np.ptp(numbers) < 2 * len(numbers))
-    return counts_up or bool(_ID_NAME.search(column.name) or _ID_NAME.search(column.name.lower()))
 
 
 def _category(values: pd.Series[Any], bounded: dict[str, int]) -> Feature:

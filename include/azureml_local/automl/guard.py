@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from azureml_local.automl.feature_plan import MAX_LEVELS
 from azureml_local.automl.leakage import MIN_ROWS, ColumnSignal
 from azureml_local.automl.prepare import PreparedData
 from azureml_local.automl.validation import ValidationPlan
+from azureml_local.data.profile_rules import NUMBER
 from azureml_local.features.frame import to_levels
 from azureml_workspace.records import DataGuardFinding
 
 IMBALANCE = 0.2
 """The smallest class has less than this share of the largest one's rows (Azure's guardrail draws the same line)."""
+
+MOSTLY_NUMBERS = 0.5
+"""A mix of types is a warning from this share of numbers on; with fewer, text is what the column is."""
 
 MAX_NAMED_COLUMNS = 50
 
@@ -174,9 +178,9 @@ def _mixed_types(data: PreparedData) -> Iterable[DataGuardFinding]:
             continue
         counts = to_levels(data.frame[feature.column]).value_counts()
         counts = counts[counts.index != ""]
-        numeric = pd.to_numeric(pd.Series(counts.index, dtype=object), errors="coerce").notna().to_numpy()
+        numeric = np.array([bool(re.match(NUMBER, level)) for level in counts.index], dtype=bool)
         share = counts[numeric].sum() / max(1, counts.sum())
-        if 0.5 <= share < 1:
+        if MOSTLY_NUMBERS <= share < 1:
             yield _finding(
                 "mixed_types",
                 "warning",

@@ -55,9 +55,9 @@ class ColumnProfile(Record):
     """One column.
 
     `distinct` counts values other than null. `constant` is whether one value, or null, fills every row. `id_like` is
-    whether the column names rows rather than describes them: at least 20 rows and 95 % distinct strings, or at least
-    100 rows and every integer different. `top_values` are the most frequent first (strings and booleans, and integers
-    of at most 1,000 distinct values). `earliest` and `latest` are ISO 8601, of a datetime column.
+    whether the column names rows rather than describes them, by `profile_rules.is_id_like`. `top_values` are the most
+    frequent first (strings and booleans, and integers of at most 1,000 distinct values). `earliest` and `latest` are
+    ISO 8601, of a datetime column.
     """
 
     name: str

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from azureml_local.data.profile import TOP_VALUES, ColumnProfile, DataProfile, MixedTypes, NumberSummary, ValueCount
+from azureml_local.data.profile_rules import NUMBER, is_id_like
 from azureml_local.data.values import as_text
 from azureml_workspace.records import ColumnKind, ColumnSchema
 
@@ -23,10 +24,8 @@ _EXAMPLE_ROWS = 1_000
 _TEXT_SHOWN = 100
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _COUNTED_INTEGERS = 1_000
-_NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 _NULL_INTEGER = -(2**63) + 1
 """Stands for a null when rows are compared; any integer would do, this one is the least likely to be a value."""
-_ID_LIKE: dict[ColumnKind, tuple[int, float]] = {"string": (20, 0.95), "integer": (100, 1.0)}
 
 Words = npt.NDArray[np.uint64]
 
@@ -86,7 +85,14 @@ def _profile_column(column: ColumnSchema, values: Any, levels: _Levels | None, i
         nulls=nulls,
         distinct=distinct,
         constant=distinct + (nulls > 0) <= 1,
-        id_like=_is_id_like(column.kind, rows - nulls, distinct),
+        id_like=is_id_like(
+            column.name,
+            column.kind,
+            rows=rows,
+            filled=rows - nulls,
+            distinct=distinct,
+            integers=lambda: np.concatenate([_plain(chunk, 0) for chunk in values.drop_null().chunks]),
+        ),
         examples=_examples(values, levels),
         numbers=_summarize(values, infinities) if column.kind in {"integer", "number"} and nulls < rows else None,
         top_values=_top_values(levels) if levels else (),
@@ -95,11 +101,6 @@ def _profile_column(column: ColumnSchema, values: Any, levels: _Levels | None, i
         longest_text=int(pc.max(pc.utf8_length(levels.values)).as_py()) if levels and is_text else None,
         mixed=_find_mixed(values, levels) if levels and is_text else None,
     )
-
-
-def _is_id_like(kind: ColumnKind, present: int, distinct: int) -> bool:
-    least_rows, share = _ID_LIKE.get(kind, (0, math.inf))
-    return present >= least_rows and distinct >= share * present
 
 
 def _examples(values: Any, levels: _Levels | None) -> tuple[str, ...]:
@@ -136,11 +137,11 @@ def _finite(value: float | None) -> float | None:
 
 
 def _find_mixed(values: Any, levels: _Levels) -> MixedTypes | None:
-    is_number = pc.match_substring_regex(levels.values, _NUMBER)
+    is_number = pc.match_substring_regex(levels.values, NUMBER)
     number_levels, text_levels = levels.values.filter(is_number), levels.values.filter(pc.invert(is_number))
     if not len(number_levels) or not len(text_levels):
         return None
-    is_text_row = pc.invert(pc.match_substring_regex(values, _NUMBER))
+    is_text_row = pc.invert(pc.match_substring_regex(values, NUMBER))
     text = int(pc.sum(is_text_row).as_py())
     return MixedTypes(
         numbers=len(values) - values.null_count - text,

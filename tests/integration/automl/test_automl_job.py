@@ -81,6 +81,8 @@ def completed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame["since"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(300) * 7 % 200, unit="h")
     frame["member"] = pd.Series([True, False, None] * 100, dtype=object)
     frame["row"] = range(300)
+    frame["nothing"] = pd.Series([None] * 300, dtype="float64")
+    frame["income"] = [str(i % 90) if i % 10 else "n/a" for i in range(300)]
     frame.loc[:4, LABEL] = None
     folder = tmp_path_factory.mktemp("job") / "run"
     frame_columns = frame.assign(member=frame["member"].astype("boolean"))
@@ -99,7 +101,9 @@ def test_a_completed_job_leaves_exactly_its_files(completed: Path) -> None:
     record = AutoMLResult.from_dict(result["result"])
     assert (record.run_id, record.rows_used, record.rows_dropped) == ("AutoML_7", 295, 5)
     findings = json.loads((completed / "outputs/data_guard.json").read_text())["findings"]
-    assert {finding["guard"] for finding in findings} >= {"missing_label", "id_like_column", "missing_values"}
+    assert {finding["guard"] for finding in findings} >= {
+        "missing_label", "id_like_column", "missing_values", "all_null_column", "mixed_types",
+    }  # fmt: skip
     metrics = json.loads((completed / "outputs/metrics.json").read_text())
     assert metrics["metrics"] == record.metrics
     assert metrics["validation"] == record.validation
@@ -124,7 +128,8 @@ def test_onnx_pickle_and_json_rows_agree(completed: Path) -> None:
     session = onnxruntime.InferenceSession(outputs / "model.onnx", providers=["CPUExecutionProvider"])
     model = joblib.load(outputs / "model.pkl")
 
-    assert {column.name: column.required for column in signature.inputs}["row"] is False
+    required = {column.name: column.required for column in signature.inputs}
+    assert (required["row"], required["nothing"], required["income"]) == (False, False, True)
     matrix, unseen = encode_rows(spec, signature.sample_rows)
     labels, probabilities = session.run(["label", "probabilities"], {"features": matrix})
     assert unseen == 0
@@ -133,6 +138,20 @@ def test_onnx_pickle_and_json_rows_agree(completed: Path) -> None:
     assert model.predict(frame).tolist() == list(signature.sample_labels)
     assert set(signature.sample_labels) == {"no", "yes"}
     assert probabilities == pytest.approx(model.predict_proba(frame), abs=1e-5)
+
+
+def test_rows_with_null_and_mixed_values_score_alike(completed: Path) -> None:
+    outputs = completed / "outputs"
+    signature = ModelSignature.from_dict(json.loads((outputs / "signature.json").read_text()))
+    spec = EncoderSpec.from_dict(json.loads((outputs / "encoder.json").read_text()))
+    session = onnxruntime.InferenceSession(outputs / "model.onnx", providers=["CPUExecutionProvider"])
+    incomes = ["n/a", "41", None, "never seen"]
+    rows = [{**signature.sample_rows[0], "income": income, "nothing": None} for income in incomes]
+    matrix, unseen = encode_rows(spec, rows)
+    assert unseen == 2  # no row of the data lacks an income
+    probabilities = session.run(["probabilities"], {"features": matrix})[0]
+    frame = pd.DataFrame(rows, dtype=object)
+    assert probabilities == pytest.approx(joblib.load(outputs / "model.pkl").predict_proba(frame), abs=1e-5)
 
 
 def test_the_scoring_file_scores(completed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,13 @@ def test_useless_columns_are_dropped_with_their_reason() -> None:
     assert {column.name for column in data.inputs if column.required} == {"age", "job", "cents"}
 
 
+def test_a_sparse_column_of_few_ascending_integers_is_kept() -> None:
+    frame = customers()
+    frame["visits"] = pd.Series([1, 2, 3, 4, 5, *[None] * 295], dtype="Int64")
+    frame["remark"] = [f"called {i} times" if i % 3 == 0 else None for i in range(300)]
+    assert prepared(frame).plan.dropped == {}
+
+
 def test_missing_values_are_filled_and_flagged() -> None:
     frame = customers()
     frame.loc[:9, "balance"] = np.nan

@@ -82,10 +82,19 @@ def test_constant(values: list[str], constant: bool, ingest_text: Any) -> None:
         ([str(number) for number in range(100)], True),
         ([str(number % 99) for number in range(100)], False),
         ([f"{number}.5" for number in range(200)], False),
+        ([str(number * 7919 % 10_007) for number in range(200)], False),
+        ([*[str(number) for number in range(60)], *[""] * 140], False),
+        ([*[str(number) for number in range(160)], *[""] * 40], True),
+        ([*[f"remark {number}" for number in range(60)], *[""] * 140], False),
     ],
 )
 def test_id_like(values: list[str], id_like: bool, ingest_text: Any) -> None:
     assert ingest_text("c,x\n" + "".join(f"{value},1\n" for value in values)).profile.column("c").id_like is id_like
+
+
+def test_unique_integers_are_id_like_by_their_name(ingest_text: Any) -> None:
+    text = "customer_id,x\n" + "".join(f"{number * 7919 % 10_007},1\n" for number in range(200))
+    assert ingest_text(text).profile.column("customer_id").id_like is True
 
 
 def test_duplicate_rows(ingest_text: Any) -> None:
