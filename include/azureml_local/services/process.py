@@ -22,6 +22,7 @@ MOST_QUICK_DEATHS = 5
 _FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 10.0
 _STOP_SECONDS = 5.0
+_END_SECONDS = 1.0
 _LOG_LINES_SHOWN = 5
 _PROBE_TIMEOUT_SECONDS = 1.0
 
@@ -43,6 +44,8 @@ class ServiceProcess:
         self._started_at = 0.0
         self._start_again_at = 0.0
         self._quick_deaths = 0
+        self.deaths = 0
+        """Since something else was to be run (`forgive`)."""
         self.last_death = ""
 
     def take_up(self, other: ProcessIdentity | None) -> bool:
@@ -71,15 +74,24 @@ class ServiceProcess:
 
     def forgive(self) -> None:
         """Forget earlier deaths: something else is to be run."""
-        self._quick_deaths = 0
+        self._quick_deaths = self.deaths = 0
         self._start_again_at = 0.0
 
     def note_death(self) -> None:
         """Take in that the process is gone, and decide when the next may start."""
-        if self._process is None:
-            return
-        self.last_death = self._process.end_reason
-        self._quick_deaths = self._quick_deaths + 1 if self.age_seconds < QUICK_DEATH_SECONDS else 0
+        if self._process is not None:
+            self._count_death(self._process.end_reason, quick=self.age_seconds < QUICK_DEATH_SECONDS)
+
+    def end(self, reason: str, *, quick: bool) -> None:
+        """End a process that is of no more use: a death for that reason. `quick`: it never served."""
+        if self._process is not None:
+            self._process.terminate(grace_seconds=_END_SECONDS)
+            self._count_death(reason, quick=quick)
+
+    def _count_death(self, reason: str, *, quick: bool) -> None:
+        self.last_death = reason
+        self.deaths += 1
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
         backoff = min(_FIRST_BACKOFF_SECONDS * 2**self._quick_deaths, _LONGEST_BACKOFF_SECONDS)
         self._start_again_at = time.monotonic() + backoff
         self._process = None
@@ -90,10 +102,14 @@ class ServiceProcess:
         return "; the last lines of its log: " + " | ".join(lines) if lines else "; its log is empty"
 
     def start_when_due(self) -> bool:
-        """Start a process, unless it has to wait for its turn. :raises OSError: it cannot be started."""
+        """Start a process, unless it has to wait for its turn. One that cannot be started counts as a quick death."""
         if time.monotonic() < self._start_again_at:
             return False
-        self._process = ManagedProcess.start(self._command(self._folder), self._folder / LOG_FILE, cwd=self._folder)
+        try:
+            self._process = ManagedProcess.start(self._command(self._folder), self._folder / LOG_FILE, cwd=self._folder)
+        except OSError as error:
+            self._count_death(f"its process cannot be started: {error}", quick=True)
+            return False
         self._started_at = time.monotonic()
         logger.info("service %s: process %d started", self._folder.name, self._process.identity.pid)
         return True

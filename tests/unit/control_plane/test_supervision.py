@@ -27,6 +27,7 @@ class ScriptedProcess:
     def __init__(self) -> None:
         self.alive = True
         self.is_given_up = False
+        self.deaths = 0
         self.starts = 0
         self.stops = 0
         self.last_death = "its process was killed by SIGKILL"
@@ -45,6 +46,17 @@ class ScriptedProcess:
 
     def note_death(self) -> None:
         self.told = None
+
+    def end(self, reason: str, *, quick: bool) -> None:
+        self.last_death, self.told, self.alive = reason, None, False
+        self.deaths += 1
+
+    def forgive(self) -> None:
+        self.deaths = 0
+
+    def die(self) -> None:
+        self.alive, self.told = False, None
+        self.deaths += 1
 
     def last_words(self) -> str:
         return "; the last lines of its log: boom"
@@ -184,3 +196,68 @@ def test_a_deployment_that_is_never_taken_up(process: ScriptedProcess, watch: Wa
     assert process.stops == 0
     assert look_at(stored(), watch).state is ServiceState.FAILED
     assert process.stops == 1
+
+
+def test_an_update_that_kills_the_process_is_taken_back(process: ScriptedProcess, watch: Watch, answering: Any) -> None:
+    service = stored(live=FIRST, wanted=SECOND)
+    process.die()
+    service = look_at(service, watch)
+    assert (service.wanted, service.generation, process.starts) == (SECOND, 3, 1)  # once may be chance
+    process.die()
+    service = look_at(service, watch)
+    assert (service.state, service.wanted, service.generation) == (ServiceState.UNHEALTHY, FIRST, 4)
+    assert "bank:2 was refused: the process died 2 times, the last time: its process was killed" in service.error
+    look_at(service, watch)
+    process.tell(4)
+    settled = look_at(service, watch)
+    assert (settled.state, settled.live, process.starts) == (ServiceState.UNHEALTHY, FIRST, 2)
+    assert "was refused" in settled.error
+
+
+def test_a_start_error_of_what_served_before_is_tried_again(
+    process: ScriptedProcess, watch: Watch, answering: Any
+) -> None:
+    process.tell(3, state="Failed", error="MemoryError: no room")
+    service = look_at(stored(live=FIRST, state=ServiceState.HEALTHY), watch)
+    assert (service.state, process.starts) == (ServiceState.UNHEALTHY, 1)
+    assert "MemoryError: no room; it is being restarted" in service.error
+    process.tell(3)
+    assert look_at(service, watch).state is ServiceState.HEALTHY
+    process.tell(3, state="Failed", error="MemoryError: no room")
+    process.is_given_up = True
+    failed = look_at(service, watch)
+    assert failed.state is ServiceState.FAILED
+    assert "MemoryError: no room" in failed.error
+
+
+def test_a_hung_process_is_replaced(process: ScriptedProcess, watch: Watch, answering: dict[str, bool]) -> None:
+    process.tell(3)
+    answering["answers"] = False
+    service = look_at(stored(live=FIRST, state=ServiceState.HEALTHY), watch)
+    assert process.alive
+    watch.silent_since -= supervision.HUNG_SECONDS
+    watch.next_probe_at = 0
+    service = look_at(service, watch)
+    assert (service.state, process.alive) == (ServiceState.UNHEALTHY, False)
+    assert "did not answer GET / for 30 s; it is being restarted" in service.error
+    look_at(service, watch)
+    assert (process.alive, process.starts, watch.silent_probes) == (True, 1, 0)
+
+
+def test_a_process_that_neither_follows_nor_answers_is_replaced(
+    process: ScriptedProcess, watch: Watch, answering: dict[str, bool]
+) -> None:
+    process.tell(2)
+    service = stored(live=FIRST, wanted=SECOND)
+    watch.asked_at -= supervision.TAKE_UP_SECONDS
+    for _ in range(MOST_SILENT_PROBES):
+        assert process.alive
+        watch.next_probe_at = 0
+        look_at(service, watch)
+    assert process.alive  # it answers: it is busy
+    answering["answers"] = False
+    for _ in range(MOST_SILENT_PROBES):
+        watch.next_probe_at = 0
+        service = look_at(service, watch)
+    assert (process.alive, process.deaths) == (False, 1)
+    assert "did not take up the deployment within 60 s and does not answer GET /" in service.error
