@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from azureml_local.paths import HOME_VARIABLE, Home
 from azureml_local.processes import wait_until
-from azureml_local.server.instance import AlreadyRunning, ServerInfo
+from azureml_local.server.instance import DEFAULT_PORT, AlreadyRunning, ServerInfo
 from azureml_local.services.ports import DEFAULT_PORTS, PortRange
 from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import AutoMLProgress, RequestSummary, Run, WebService
@@ -31,13 +31,17 @@ class Command(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code: 0, 1 error, 2 usage, 3 not running, 4 runs already."""
     options = _parser().parse_args(arguments)
+    home = Home.resolve(options.home)
     try:
-        return COMMANDS[options.command].run(Home.resolve(options.home), options)
+        return COMMANDS[options.command].run(home, options)
     except AlreadyRunning as error:
         _complain(str(error))
         return ALREADY_RUNNING
     except WorkspaceError as error:
         _complain(str(error))
+        return ERROR
+    except OSError as error:
+        _complain(f"{error}. The state folder is {home.root}: it must be writable and have room (another: --home).")
         return ERROR
 
 
@@ -56,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _address_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8790, help="port, 0 for any free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port, 0 for any free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--service-ports",
         default=str(DEFAULT_PORTS),
@@ -102,8 +108,12 @@ def _start(home: Home, options: argparse.Namespace) -> int:
         return OK
     said = home.output_file.read_text(errors="replace").strip()
     if child.poll() is not None:
-        _complain(said.removeprefix("error: ") or f"the server ended with exit code {child.returncode}")
-        return child.returncode or ERROR
+        _complain(
+            said.removeprefix("error: ")
+            or f"the server ended with exit code {child.returncode} and said nothing; see {home.log_file}, and whether "
+            "its disk is full"
+        )
+        return ALREADY_RUNNING if child.returncode == ALREADY_RUNNING else ERROR
     child.terminate()
     _complain(f"the server did not get ready within {_START_SECONDS:.0f} s; see {home.log_file}\n{said}")
     return ERROR

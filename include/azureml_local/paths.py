@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_local.files import sweep_temporaries
+from azureml_local.files import TEMPORARY_PREFIX, sweep_temporaries
 
 HOME_VARIABLE = "AZUREML_LOCAL_HOME"
 DEFAULT_HOME = Path(".local") / "azureml"
+_OUR_PREFIXES = ("server.", "metadata.db", TEMPORARY_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,23 @@ class Home:
         return cls(Path(given or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute())
 
     def create(self) -> None:
-        """Make the folders that are missing. What is in them may be personal data, so only the owner gets in."""
+        """Make the folders that are missing. What is in them may be personal data, so only the owner gets in.
+
+        A root that holds other things too (`--home /tmp`, by mistake) keeps its mode: closing it could lock others
+        out. Then our folders in it are closed all the same, and the server's umask closes our files.
+
+        :raises OSError: they cannot be made.
+        """
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self.datasets, self.runs, self.models, self.services):
-            folder.mkdir(exist_ok=True)
+        ours = [self.datasets, self.runs, self.models, self.services, self.temporaries]
+        for folder in ours:
+            folder.mkdir(exist_ok=True, mode=0o700)
+        names = {folder.name for folder in ours} | {self.token_file.name}
+        if all(entry.name in names or entry.name.startswith(_OUR_PREFIXES) for entry in self.root.iterdir()):
+            ours.append(self.root)
+        for folder in ours:
+            if folder.stat().st_uid == os.geteuid():
+                folder.chmod(0o700)
 
     def sweep(self) -> int:
         """Remove what an interrupted server left half-made; gives how many files and folders that were.

@@ -20,11 +20,16 @@ class TroubleLog:
         try:
             yield
         except Exception as error:
-            lines = str(error).splitlines()  # of a database error the first alone: parameters follow, which change
-            trouble = f"{type(error).__name__}: {lines[0] if lines else ''}"
+            trouble = in_one_line(error)
             if self._told.get(what) != trouble:
                 self._logger.exception("%s: it failed; trying again until it does not", what)
             self._told[what] = trouble
         else:
             if self._told.pop(what, None) is not None:
                 self._logger.info("%s: goes on", what)
+
+
+def in_one_line(error: BaseException) -> str:
+    """The error's class and first line: a database error goes on with the statement and its parameters."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -33,7 +33,6 @@ def temporary_folder(home: Home, run_id: str) -> Path:
 def make_temporary_folder(home: Home, run_id: str) -> Path:
     """Make it, for the owner alone. :raises OSError: it cannot be made, or somebody else has something of that name."""
     folder = temporary_folder(home, run_id)
-    folder.parent.mkdir(exist_ok=True, mode=0o700)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:  # an earlier server was killed right after it made it

@@ -47,12 +47,19 @@ async def describe(workspace: WorkspaceDependency) -> Description:
 
 
 def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], None]) -> FastAPI:
-    """The application. It starts the workspace's background work and ends it; `on_started` is called in between."""
+    """The application. It starts the workspace's background work and ends it; `on_started` is called in between.
+
+    When one of the first two fails, the error is left in `app.state.start_error`: Uvicorn would only log it.
+    """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
-        await run_in_threadpool(workspace.start)
-        on_started()
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await run_in_threadpool(workspace.start)
+            on_started()
+        except Exception as error:
+            app.state.start_error = error
+            raise
         yield
         await run_in_threadpool(workspace.close)
 

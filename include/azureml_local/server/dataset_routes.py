@@ -57,7 +57,10 @@ def get_dataset(name: str, workspace: WorkspaceDependency, version: VersionInQue
 
 @router.get("/{name}/versions/{version}/rows")
 def take_rows(
-    name: str, version: VersionInPath, workspace: WorkspaceDependency, count: Annotated[int, Query(ge=0, le=10_000)] = 10
+    name: str,
+    version: VersionInPath,
+    workspace: WorkspaceDependency,
+    count: Annotated[int, Query(ge=0, le=10_000)] = 10,
 ) -> list[dict[str, Any]]:
     """The first rows."""
     return workspace.datasets.rows(name, version, count)

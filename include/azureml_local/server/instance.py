@@ -19,6 +19,8 @@ from azureml_workspace.errors import Conflict, InvalidRequest
 from azureml_workspace.records import Record
 
 DISTRIBUTION = "airflow-azureml"
+DEFAULT_PORT = 8790
+"""Where the server listens unless it is told otherwise."""
 _GIVEN_BACK_SECONDS = 5.0
 
 

@@ -15,17 +15,21 @@ import uvicorn
 from azureml_local.jobs.dispatcher import JobCommand, automl_command
 from azureml_local.paths import Home
 from azureml_local.server.app import create_app
-from azureml_local.server.instance import InstanceLock, ServerInfo, ensure_token, program_version
+from azureml_local.server.instance import DEFAULT_PORT, InstanceLock, ServerInfo, ensure_token, program_version
 from azureml_local.server.logs import configure_logging
 from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_local.services.ports import DEFAULT_PORTS, PortRange, http_url, listen
-from azureml_workspace.errors import InvalidRequest
+from azureml_local.troubles import in_one_line
+from azureml_workspace.errors import InvalidRequest, WorkspaceError
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PORT = 8790
 _BACKLOG = 256
 _DRAIN_SECONDS = 5
+
+
+class StartFailed(WorkspaceError):
+    """The server has its address, but cannot begin its work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,9 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
 
     :raises AlreadyRunning: a server lives on this state folder.
     :raises InvalidRequest: the address cannot be had; the message says what to do.
+    :raises StartFailed: the state folder is damaged, or cannot be written.
     """
+    os.umask(0o077)  # whatever this process, a job or a web service writes is for the owner alone
     config.home.create()
     with InstanceLock(config.home), _bind(config.host, config.port) as listener:
         url = http_url(config.host, listener.getsockname()[1])
@@ -82,6 +88,11 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
         )
         try:
             server.run(sockets=[listener])
+        except SystemExit as error:  # so Uvicorn ends when the application cannot start
+            reason = getattr(app.state, "start_error", error)
+            raise StartFailed(
+                f"the local Azure ML cannot start ({in_one_line(reason)}); see {config.home.log_file}."
+            ) from reason
         finally:
             config.home.server_file.unlink(missing_ok=True)
             logger.info("local Azure ML stopped")

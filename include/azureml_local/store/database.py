@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from azureml_local.store.schema import SCHEMA_VERSION, Base
@@ -24,21 +24,22 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open the database, making its tables when it is new.
 
-        :raises InvalidRequest: another version of this project wrote it.
+        :raises InvalidRequest: another version of this project wrote it, or it is no database.
+        :raises StorageFull: the disk is full.
         """
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
         event.listen(self._engine, "connect", _set_pragmas)
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         self._writer = threading.Lock()
-        with self._engine.begin() as connection:
-            found: int = connection.execute(text("PRAGMA user_version")).scalar_one()
-            if found not in (0, SCHEMA_VERSION):
-                raise InvalidRequest(
-                    f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}; "
-                    "use the version that made it, or start in another folder (--home)."
-                )
-            Base.metadata.create_all(connection)
-            connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+        try:
+            self._make_tables(path)
+        except DatabaseError as error:
+            if _is_disk_full(error):
+                raise StorageFull(f"the disk that is to hold {path} is full; free space.") from error
+            raise InvalidRequest(
+                f"{path} cannot be used as a database ({error.orig}); is it damaged, or not yours to write? "
+                "Put a copy in its place, or start in another folder (--home)."
+            ) from error
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -56,13 +57,28 @@ class Database:
             with self._writer, self._sessions.begin() as session:
                 yield session
         except OperationalError as error:
-            if any(message in str(error.orig) for message in _DISK_FULL_MESSAGES):
+            if _is_disk_full(error):
                 raise StorageFull("the disk that holds the local Azure ML's metadata is full; free space.") from error
             raise
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    def _make_tables(self, path: Path) -> None:
+        with self._engine.begin() as connection:
+            found: int = connection.execute(text("PRAGMA user_version")).scalar_one()
+            if found not in (0, SCHEMA_VERSION):
+                raise InvalidRequest(
+                    f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}; "
+                    "use the version that made it, or start in another folder (--home)."
+                )
+            Base.metadata.create_all(connection)
+            connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+
+
+def _is_disk_full(error: DatabaseError) -> bool:
+    return any(message in str(error.orig) for message in _DISK_FULL_MESSAGES)
 
 
 def _set_pragmas(connection: Any, record: Any) -> None:  # noqa: ARG001 (the signature of SQLAlchemy's event)

@@ -6,14 +6,16 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.control_plane.conftest import MakeServer, ended, job_pid, let_go, reaches, submit
+from tests.integration.control_plane.conftest import MakeServer, ended, job_pid, let_go, prepare, reaches, submit
 from tests.local_server import LocalServer, eventually, processes_of, run_cli
 
 from azureml_local.paths import Home
@@ -98,6 +100,70 @@ def test_bad_usage_is_a_sentence(tmp_path: Path, arguments: tuple[str, ...], cod
     assert refused.returncode == code
     assert word in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "start"])
+@pytest.mark.parametrize("place", ["/proc/nope", "a-file"])
+def test_a_state_folder_that_cannot_be_is_named(tmp_path: Path, command: str, place: str) -> None:
+    (tmp_path / "a-file").touch()
+    home = str(tmp_path / place)
+    refused = run_cli(command, "--home", home, *ANY_PORT)
+    assert refused.returncode == 1
+    assert home in refused.stderr
+    assert "--home" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("limit", [0, 100, 4096])
+def test_a_full_disk_is_told_and_not_shown_as_a_traceback(tmp_path: Path, limit: int) -> None:
+    home = tmp_path / "home"
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        f"from azureml_local.cli import main; sys.exit(main(['start', '--home', {str(home)!r}, '--port', '0']))"
+    )
+    refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert str(home) in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not processes_of(home)
+
+
+def test_a_damaged_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "metadata.db").write_text("this is no database")
+    refused = run_cli("start", "--home", str(tmp_path), *ANY_PORT)
+    assert refused.returncode == 1
+    assert "metadata.db" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_server_that_cannot_begin_its_work_says_why_and_names_the_log(make_server: MakeServer) -> None:
+    server = make_server().start()
+    server.terminate()
+    with closing(sqlite3.connect(server.home / "metadata.db")) as connection, connection:
+        connection.execute("ALTER TABLE services RENAME COLUMN wanted TO lost")
+    refused = run_cli("start", "--home", str(server.home), *ANY_PORT)
+    assert refused.returncode == 1
+    assert "server.log" in refused.stderr
+    assert "no such column" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (server.home / "server.json").exists()
+
+
+def test_only_the_owner_gets_at_the_data(make_server: MakeServer, csv_file: Path) -> None:
+    server = make_server(name="was-open")
+    server.home.mkdir()
+    server.home.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        server.start()
+    finally:
+        os.umask(before)
+    prepare(server.workspace(), csv_file)
+    ended(server.workspace(), submit(server.workspace(), "complete").run_id)
+    assert stat.S_IMODE(server.home.stat().st_mode) == 0o700
+    for path in server.home.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert not mode & 0o077 or mode == 0o444, (path, oct(mode))  # what never changes, in folders that are closed
 
 
 def test_sigterm_ends_the_server_alone(own_server: LocalServer) -> None:

@@ -335,7 +335,8 @@ def test_compute_targets_out_of_bounds(client: TestClient, field: str) -> None:
 def test_settings_out_of_bounds(client: TestClient, field: str) -> None:
     ready(client)
     for number in (10**20, -1):
-        response = submit(client, **{field: number})
+        changes: dict[str, Any] = {field: number}
+        response = submit(client, **changes)
         assert error(response)[:2] == (400, "InvalidRequest")
         assert field in error(response)[2]
 
