@@ -192,12 +192,12 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
             self._cancel(self._run_id)
 
     def _settings(self, dataset: Reference) -> AutoMLSettings:
-        """The settings as far as the arguments tell; version 0 is the latest, which only the workspace knows."""
+        """The settings as far as the arguments tell; which version is the latest only the workspace knows."""
         optional = arguments.optional
         return AutoMLSettings(
             experiment_name=arguments.text("experiment_name", self.experiment_name),
             dataset_name=dataset.name,
-            dataset_version=dataset.version or 0,
+            dataset_version=dataset.version or 1,
             label_column_name=arguments.text("label_column_name", self.label_column_name),
             primary_metric=arguments.text("primary_metric", self.primary_metric),
             experiment_timeout_minutes=arguments.number("experiment_timeout_minutes", self.experiment_timeout_minutes),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_azureml import _arguments as arguments
-from airflow_azureml._references import model_reference
+from airflow_azureml._references import Reference, model_reference
 from airflow_azureml._waiting import Patience, wait_until
 from airflow_azureml.links import AzureMLServiceLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
@@ -95,9 +95,10 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
 
     def perform(self, context: Context) -> ServiceResult:
         """Check, deploy, wait."""
-        settings, patience = self._settings(), self._patience()
+        model = model_reference(self.model, self.model_version)
+        settings, patience = self._settings(model), self._patience()
         workspace = self.hook.workspace
-        if settings.model_version == 0:
+        if model.version is None:
             settings = replace(settings, model_version=workspace.get_model(settings.model_name).version)
         service = workspace.deploy(settings)
         AzureMLServiceLink().push(self, context, service.swagger_uri)
@@ -129,9 +130,8 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
             app_insights_enabled=service.app_insights_enabled,
         )
 
-    def _settings(self) -> DeploySettings:
-        """Everything that can be checked before the workspace is asked; model version 0 stands for the latest."""
-        model = model_reference(self.model, self.model_version)
+    def _settings(self, model: Reference) -> DeploySettings:
+        """Everything that can be checked before the workspace is asked, which alone knows the latest version."""
         service_name = arguments.text("service_name", self.service_name)
         validate_service_name(service_name)
         response_format = arguments.text("response_format", self.response_format)
@@ -142,7 +142,7 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
         settings = DeploySettings(
             service_name=service_name,
             model_name=model.name,
-            model_version=model.version or 0,
+            model_version=model.version or 1,
             cpu_cores=arguments.number("cpu_cores", self.cpu_cores),
             memory_gb=arguments.number("memory_gb", self.memory_gb),
             auth_enabled=arguments.flag("auth_enabled", self.auth_enabled),
