@@ -9,6 +9,8 @@ PYTHON_VENV := .local/venv/bin/python
 SOURCES := plugins include dags scripts tests benchmarks
 # Byte code is kept, whatever the caller's shell says: without it every start compiles Airflow again.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# State is in this checkout, whatever the shell points `python -m azureml_local` at: all targets mean the same server.
+unexport AZUREML_LOCAL_HOME
 
 # $(call given,option,NAME): --option="value" when NAME=value was written after `make`. The shell reads the value from
 # the environment, where make puts it, so that a separator such as ';' needs no more quoting than on the command line.
@@ -17,11 +19,11 @@ given = $(if $(filter command,$(firstword $(origin $(2)))),--$(1)="$$$(2)")
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run DATA=path.csv LABEL=column [SEPARATOR=';'] [TIME=minutes] runs it on your own data."
+	@echo "  make run DATA=path.csv LABEL=column [SEPARATOR=';'] [ENCODING=cp1252] [TIME=minutes] runs it on your own data."
 
 run: setup ## a CSV to a benchmarked web service: the whole DAG, here, with no cloud
 	@exec $(PYTHON_VENV) -m scripts.run $(strip \
-		$(call given,data,DATA) $(call given,label,LABEL) $(call given,separator,SEPARATOR) \
+		$(call given,data,DATA) $(call given,label,LABEL) $(call given,separator,SEPARATOR) $(call given,encoding,ENCODING) \
 		$(call given,exclude,EXCLUDE) $(call given,metric,METRIC) $(call given,time,TIME) $(call given,dataset,DATASET) $(call given,experiment,EXPERIMENT) \
 		$(call given,service,SERVICE) $(call given,requests,REQUESTS) $(call given,concurrency,CONCURRENCY))
 

@@ -36,11 +36,20 @@ PARAMS = {
         type="string",
         minLength=1,
         title="Data",
-        description="A CSV file: a path on the worker, or a URI (file, http, https, wasbs, abfs).",
+        description="A CSV file: a path on the worker, or a URI (file, http, https, wasbs, abfs). "
+        "It is stored with the DAG run, so give no password or signature in it.",
         section="Data",
     ),
     "separator": Param(
         ",", type="string", minLength=1, maxLength=2, title="Separator", description=r"\t is a tab.", section="Data"
+    ),
+    "encoding": Param(
+        "utf-8",
+        type="string",
+        minLength=1,
+        title="Encoding",
+        description="A Python codec name; cp1252 for what older Windows programs save, utf-16, latin-1.",
+        section="Data",
     ),
     "label": Param(
         BANK_MARKETING.label,
@@ -162,6 +171,7 @@ with DAG(
         data="{{ params.data_path }}",
         name="{{ params.dataset_name }}",
         separator="{{ params.separator }}",
+        encoding="{{ params.encoding }}",
         label_column_name="{{ params.label }}",
     )
     automl = AzureMLAutoMLRunOperator(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from airflow_azureml.addresses import shown
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, StorageFull
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def local_file(uri: str, *, conn_id: str | None, limits: DownloadLimits) -> Iter
     :raises StorageFull: no room for the copy.
     """
     # A Windows drive letter is not a scheme, and neither is the text before a colon in a file name.
-    scheme = urlsplit(uri).scheme.lower() if "://" in uri else ""
+    scheme = uri.partition("://")[0].lower() if "://" in uri else ""
+    _require_address(uri)
     if scheme in {"", "file"}:
         yield _local_path(uri)
         return
@@ -58,7 +60,7 @@ def local_file(uri: str, *, conn_id: str | None, limits: DownloadLimits) -> Iter
                     _copy_object(uri, conn_id, file, limits)
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise StorageFull(f"no room in {tempfile.gettempdir()} for a copy of {_shown(uri)}.") from error
+                raise StorageFull(f"no room in {tempfile.gettempdir()} for a copy of {shown(uri)}.") from error
             raise
         yield path
 
@@ -72,9 +74,9 @@ def require_column(path: Path, column: str, *, separator: str, encoding: str) ->
     """
     try:
         with path.open(encoding="utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding, newline="") as file:
-            reader = csv.reader(file, delimiter="\t" if separator == "\\t" else separator)
+            reader = csv.reader(file, delimiter=separator)
             header = [name.strip() for name in next((row for row in reader if row), [])]
-    except (OSError, LookupError, UnicodeDecodeError, TypeError, csv.Error):
+    except (OSError, LookupError, ValueError, TypeError, csv.Error):
         return
     if len(header) > 1:
         check_column("label_column_name", column, header, where=path.name)
@@ -90,13 +92,20 @@ def check_column(argument: str, column: str, columns: list[str], *, where: str) 
     raise InvalidRequest(f"{argument} is {column!r}, which is not a column of {where}; {hint}{more}")
 
 
+def _require_address(uri: str) -> None:
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise InvalidRequest(f"{shown(uri)} is not a valid address ({error}).") from error
+
+
 def _local_path(uri: str) -> Path:
     if "://" not in uri:
         return Path(uri).expanduser()
     parts = urlsplit(uri)
     if parts.netloc not in {"", "localhost"}:
         raise InvalidRequest(
-            f"{uri} names the host {parts.netloc!r}; a file URI has three slashes: file:///path/to.csv."
+            f"{shown(uri)} names the host {parts.netloc!r}; a file URI has three slashes: file:///path/to.csv."
         )
     return Path(unquote(parts.path))
 
@@ -110,20 +119,20 @@ def _download(uri: str, file: BinaryIO, limits: DownloadLimits) -> None:
             _refuse_bad_answer(uri, response)
             _copy(response.iter_content(_CHUNK_BYTES), uri, file, limits, end)
     except requests.exceptions.InvalidURL as error:
-        raise InvalidRequest(f"{_shown(uri)} is not a valid address.") from error
+        raise InvalidRequest(f"{shown(uri)} is not a valid address.") from error
     except requests.RequestException as error:
         raise ServiceUnavailable(
-            f"{_shown(uri)} could not be downloaded ({type(error).__name__}); give a local file, or try again later."
+            f"{shown(uri)} could not be downloaded ({type(error).__name__}); give a local file, or try again later."
         ) from error
 
 
 def _refuse_bad_answer(uri: str, response: requests.Response) -> None:
     if response.status_code == 429 or response.status_code >= 500:
-        raise ServiceUnavailable(f"{_shown(uri)} answered {response.status_code} {response.reason}; try again later.")
+        raise ServiceUnavailable(f"{shown(uri)} answered {response.status_code} {response.reason}; try again later.")
     if response.status_code != 200:
-        raise InvalidRequest(f"{_shown(uri)} answered {response.status_code} {response.reason}; check the address.")
+        raise InvalidRequest(f"{shown(uri)} answered {response.status_code} {response.reason}; check the address.")
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise InvalidRequest(f"{_shown(uri)} is a web page, not a CSV file; give the address of the raw file.")
+        raise InvalidRequest(f"{shown(uri)} is a web page, not a CSV file; give the address of the raw file.")
 
 
 def _copy_object(uri: str, conn_id: str | None, file: BinaryIO, limits: DownloadLimits) -> None:
@@ -134,10 +143,10 @@ def _copy_object(uri: str, conn_id: str | None, file: BinaryIO, limits: Download
         with ObjectStoragePath(uri, conn_id=conn_id).open("rb") as source:  # type: ignore[no-untyped-call]
             _copy(iter(lambda: source.read(_CHUNK_BYTES), b""), uri, file, limits, end)
     except FileNotFoundError as error:
-        raise InvalidRequest(f"{_shown(uri)} does not exist; check the address and the connection.") from error
+        raise InvalidRequest(f"{shown(uri)} does not exist; check the address and the connection.") from error
     except (ValueError, ImportError) as error:
         raise InvalidRequest(
-            f"{_shown(uri)} cannot be read: {error}. Give a local path, file, http or https, or install the Airflow "
+            f"{shown(uri)} cannot be read: {error}. Give a local path, file, http or https, or install the Airflow "
             "provider of that storage and name its connection in source_conn_id."
         ) from error
 
@@ -147,15 +156,7 @@ def _copy(chunks: Iterator[Any], uri: str, file: BinaryIO, limits: DownloadLimit
         file.write(chunk)
         if file.tell() > limits.max_bytes:
             raise InvalidRequest(
-                f"{_shown(uri)} is larger than {limits.max_bytes / 1e6:.0f} MB; raise max_download_mb to take it."
+                f"{shown(uri)} is larger than {limits.max_bytes / 1e6:.0f} MB; raise max_download_mb to take it."
             )
         if time.monotonic() > end:
-            raise ServiceUnavailable(
-                f"{_shown(uri)} was not downloaded within {limits.seconds:.0f} s; try again later."
-            )
-
-
-def _shown(uri: str) -> str:
-    """The URI without its query and user information, where storage services carry signatures and passwords."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+            raise ServiceUnavailable(f"{shown(uri)} was not downloaded within {limits.seconds:.0f} s; try again later.")

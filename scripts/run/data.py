@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_azureml.addresses import shown
 from scripts.run.layout import Layout
 from scripts.run.options import RunOptions
 
@@ -22,7 +23,7 @@ def obtain_data(layout: Layout, options: RunOptions) -> RunData:
     """The data that was asked for; nothing is downloaded when it was."""
     if options.data is not None:
         path = options.data if options.is_remote else str(Path(options.data).absolute())
-        return RunData(path, options.data)
+        return RunData(path, shown(options.data))
     from mlops_config.sample_data import obtain_bank_marketing
 
     sample = obtain_bank_marketing(layout.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_azureml.addresses import shown
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import (
     PRIMARY_METRICS,
@@ -35,6 +37,7 @@ class RunOptions:
     data: str | None = None
     label: str | None = None
     separator: str | None = None
+    encoding: str | None = None
     exclude: str | None = None
     metric: str | None = None
     time: float | None = None
@@ -51,6 +54,7 @@ class RunOptions:
         parser.add_argument("--data", help="CSV file, or an address (http, https, wasbs, abfs)")
         parser.add_argument("--label", help="the column to predict")
         parser.add_argument("--separator", help="one character, or \\t for a tab; default a comma")
+        parser.add_argument("--encoding", help="a Python codec name such as cp1252; default utf-8")
         parser.add_argument("--exclude", help="columns no model may see, separated by commas")
         parser.add_argument("--metric", help=f"what AutoML makes best: {', '.join(PRIMARY_METRICS)}")
         parser.add_argument("--time", type=float, help="AutoML limit in minutes; default 1")
@@ -77,12 +81,22 @@ class RunOptions:
         if self.data is not None:
             if not self.data:
                 raise InvalidRequest("DATA is empty; give a path: make run DATA=path.csv LABEL=column_to_predict")
-            if not self.is_remote:
+            if self.is_remote:
+                _check_address(self.data)
+            else:
                 _check_file(Path(self.data))
         if self.separator is not None and self.separator != r"\t" and len(self.separator) != 1:
             raise InvalidRequest(
                 f"SEPARATOR is {self.separator!r}; give one character, for example SEPARATOR=';', or '\\t' for a tab."
             )
+
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+            except (LookupError, ValueError) as error:
+                raise InvalidRequest(
+                    f"ENCODING is {self.encoding!r}, which Python does not know; for example ENCODING=cp1252 or utf-16."
+                ) from error
 
     def _validate_names(self) -> None:
         for name, validate in (
@@ -128,6 +142,7 @@ class RunOptions:
             "data_path": data_path,
             "label": self.label,
             "separator": self.separator,
+            "encoding": self.encoding,
             "exclude_columns": self.exclude and [name.strip() for name in self.exclude.split(",") if name.strip()],
             "primary_metric": self.metric,
             "experiment_timeout_minutes": self.time,
@@ -138,6 +153,13 @@ class RunOptions:
             "benchmark_concurrency": self.concurrency,
         }
         return {name: value for name, value in conf.items() if value is not None}
+
+
+def _check_address(uri: str) -> None:
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise InvalidRequest(f"DATA is {shown(uri)!r}, which is not a valid address: {error}.") from error
 
 
 def _check_file(path: Path) -> None:

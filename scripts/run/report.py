@@ -28,7 +28,9 @@ _METRICS = (
 def curl_line(layout: Layout, service: str, scoring_uri: str) -> str:
     """A command to paste into a shell that stands in the checkout. The shell fetches the key; it is never shown."""
     python = layout.shown(layout.local / "venv" / "bin" / "python")
-    keys = f"$({python} -m azureml_local keys {shlex.quote(service)})"
+    # The folder is named, because the shell may have an AZUREML_LOCAL_HOME that leads elsewhere.
+    home = shlex.quote(layout.shown(layout.azureml_home))
+    keys = f"$({python} -m azureml_local keys --home {home} {shlex.quote(service)})"
     body = shlex.quote("@" + layout.shown(layout.sample_request))
     return (
         f"curl -s {shlex.quote(scoring_uri)} \\\n"

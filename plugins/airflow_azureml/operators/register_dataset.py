@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.log import mask_secret
+
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._sources import DownloadLimits, check_column, local_file, require_column
+from airflow_azureml.addresses import secrets_of
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import DatasetResult, short_schema
 from azureml_workspace.records import DatasetSource, validate_dataset_name
@@ -21,9 +24,10 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
     Returns a `DatasetResult`.
 
     :param data: path or URI: a local path, `file://`, `http(s)://`, or any scheme of Airflow's `ObjectStoragePath`.
+        Password and query of a URI are masked in logs and in the rendered field; a connection keeps them better.
     :param name: name of the dataset.
     :param tags: tags of the version (default none).
-    :param separator: one character (default a comma).
+    :param separator: one character (default a comma); the two characters `\\t` are a tab.
     :param encoding: a Python codec name (default utf-8).
     :param label_column_name: when given, the task fails before registering if the data has no such column.
     :param source_conn_id: connection for an object storage URI (default: the storage's own default).
@@ -69,8 +73,14 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
         self.max_download_mb = max_download_mb
         self.download_timeout = download_timeout
 
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render, and mask before Airflow stores what was rendered."""
+        super().render_template_fields(context, jinja_env)
+        self._mask()
+
     def perform(self, context: Context) -> DatasetResult:  # noqa: ARG002
         """Fetch, check the label, register."""
+        self._mask()  # a mapped task is rendered without the method above
         data = arguments.text("data", self.data)
         name = arguments.text("name", self.name)
         validate_dataset_name(name)
@@ -80,12 +90,14 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
             max_bytes=int(arguments.number("max_download_mb", self.max_download_mb) * 1e6),
             seconds=arguments.number("download_timeout", self.download_timeout),
         )
+        encoding = arguments.text("encoding", self.encoding)
         conn_id = arguments.optional(arguments.text, "source_conn_id", self.source_conn_id)
+        separator = "\t" if self.separator == r"\t" else self.separator
         workspace = self.hook.workspace
         with local_file(data, conn_id=conn_id, limits=limits) as path:
             if label:
-                require_column(path, label, separator=self.separator, encoding=self.encoding)
-            source = DatasetSource(path=str(path), separator=self.separator, encoding=self.encoding)
+                require_column(path, label, separator=separator, encoding=encoding)
+            source = DatasetSource(path=str(path), separator=separator, encoding=encoding)
             dataset = workspace.register_dataset(name, source, tags=tags)
         if label:
             columns = [column.name for column in dataset.columns]
@@ -109,3 +121,7 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
             profile_uri=dataset.profile_uri,
             created=dataset.created,
         )
+
+    def _mask(self) -> None:
+        for secret in secrets_of(str(self.data)):
+            mask_secret(secret)

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 import requests
+from airflow.sdk import DAG
+from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
 
+from airflow_azureml._sources import require_column
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from azureml_workspace.errors import ServiceUnavailable
 from azureml_workspace.records import ColumnSchema
@@ -68,6 +72,8 @@ def test_three_thousand_columns_stay_out_of_xcom(workspace: FakeWorkspace, conte
         ({"name": " "}, "name is ' '"),
         ({"name": "my data"}, "dataset name 'my data' is not valid"),
         ({"data": ""}, "data is ''"),
+        ({"data": "https://[::1/a.csv"}, "https://[::1/a.csv is not a valid address"),
+        ({"encoding": ""}, "encoding is ''"),
         ({"tags": ["a"]}, "tags is ['a']"),
         ({"data": "file://host/path.csv"}, "names the host 'host'"),
         ({"data": "nothing://bucket/x.csv"}, "source_conn_id"),
@@ -90,10 +96,24 @@ def test_byte_order_mark_and_tabs_do_not_hide_the_label(
     path.write_bytes("\ufeffy\t age \n1\t2\n".encode())
     operator(data=str(path), label_column_name="y", separator="\\t").execute(context)  # type: ignore[arg-type]
     operator(data=str(path), label_column_name="age", separator="\t").execute(context)  # type: ignore[arg-type]
-    assert workspace.names().count("register_dataset") == 2
+    sources = [what for call, what in workspace.calls if call == "register_dataset"]
+    assert [source.separator for source in sources] == ["\t", "\t"]
 
 
-@pytest.mark.parametrize("given", [{"encoding": "no-such-codec"}, {"encoding": "ascii"}, {"separator": ";;"}])
+def test_another_encoding(workspace: FakeWorkspace, context: TaskContext, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("Größe,y\n1,2\n".encode("cp1252"))
+    workspace.columns = (ColumnSchema(name="Größe", kind="integer"), ColumnSchema(name="y", kind="integer"))
+    operator(data=str(path), label_column_name="Größe", encoding="cp1252").execute(context)  # type: ignore[arg-type]
+    source = next(what for call, what in workspace.calls if call == "register_dataset")
+    assert source.encoding == "cp1252"
+    with pytest.raises(AirflowFailException, match="did you mean 'Größe'"):
+        operator(data=str(path), label_column_name="Grösse", encoding="cp1252").execute(context)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "given", [{"encoding": "no-such-codec"}, {"encoding": "ascii"}, {"encoding": "utf-16"}, {"separator": ";;"}]
+)
 def test_what_cannot_be_read_here_is_the_workspaces_to_judge(
     workspace: FakeWorkspace, context: TaskContext, tmp_path: Path, given: dict[str, str]
 ) -> None:
@@ -158,6 +178,23 @@ def test_download_that_goes_wrong(
     assert "pw@" not in str(caught.value)
     assert workspace.names() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_no_system_has_is_the_workspaces_to_judge() -> None:
+    require_column(Path("a\0.csv"), "y", separator=",", encoding="utf-8")
+
+
+def test_what_authorises_a_download_is_masked_before_the_rendered_field_is_stored() -> None:
+    uri = "https://someone:pass%20word@example.org/a.csv?se=2026-12-31&sig=aGVsbG8gd29ybGQ%3D"
+    with DAG("d", schedule=None):
+        task = operator(data="{{ params.data }}")
+    task.render_template_fields({"params": {"data": uri}})  # type: ignore[typeddict-item]
+    assert task.data == uri
+    stored = str(_serialize_rendered_fields(task)["data"])
+    assert "example.org/a.csv" in stored
+    logged = str(redact(f"GET {uri} with aGVsbG8gd29ybGQ= by someone"))
+    for secret in ("pass%20word", "aGVsbG8gd29ybGQ"):
+        assert secret not in stored + logged
 
 
 def test_download_without_network(

@@ -28,7 +28,8 @@ def text_of(given: Console) -> str:
 def test_curl_line_fetches_the_key_and_shows_none(tmp_path: Path) -> None:
     assert curl_line(Layout(tmp_path), "bank-marketing", "http://127.0.0.1:8800/score") == (
         "curl -s http://127.0.0.1:8800/score \\\n"
-        '  -H "Authorization: Bearer $(.local/venv/bin/python -m azureml_local keys bank-marketing)" \\\n'
+        '  -H "Authorization: Bearer '
+        '$(.local/venv/bin/python -m azureml_local keys --home .local/azureml bank-marketing)" \\\n'
         '  -H "Content-Type: application/json" -d @.local/sample_request.json'
     )
 

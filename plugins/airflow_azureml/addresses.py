@@ -1,0 +1,51 @@
+"""Addresses of data, which may carry signatures and passwords: what of one may be shown, and what is a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import unquote, unquote_plus
+
+_SHORTEST_SIGNATURE = 16
+"""Characters from which the value of a query parameter is a secret by itself; a shorter one is a date or a number."""
+
+
+@dataclass(frozen=True)
+class _Address:
+    """The parts of a URI. Not `urlsplit`, which refuses some that are to be shown in the message of their refusal."""
+
+    scheme: str
+    user: str
+    place: str
+    query: str
+
+    @classmethod
+    def of(cls, uri: str) -> Self:
+        scheme, _, rest = uri.partition("://")
+        address, _, query = rest.partition("#")[0].partition("?")
+        authority, slash, path = address.partition("/")
+        user, at, host = authority.rpartition("@")
+        # In abfs://container@account/ it is no user; what has a colon holds a password everywhere.
+        if scheme.lower() in {"http", "https"} or ":" in user:
+            return cls(scheme, user, f"{host}{slash}{path}", query)
+        return cls(scheme, "", f"{user}{at}{host}{slash}{path}", query)
+
+
+def shown(uri: str) -> str:
+    """The URI without its query, fragment and user information; a local path as it is."""
+    if "://" not in uri:
+        return uri
+    address = _Address.of(uri)
+    return f"{address.scheme}://{address.place}"
+
+
+def secrets_of(uri: str) -> tuple[str, ...]:
+    """User information, password, query, and what in the query may be a signature: as written, and decoded."""
+    if "://" not in uri:
+        return ()
+    address = _Address.of(uri)
+    values = [pair.partition("=")[2] for pair in address.query.split("&")]
+    signatures = [value for value in values if len(value) >= _SHORTEST_SIGNATURE]
+    parts = [address.user, address.user.partition(":")[2], address.query, *signatures]
+    forms = [form for part in parts for form in (part, unquote(part), unquote_plus(part))]
+    return tuple(dict.fromkeys(form for form in forms if form))
