@@ -71,7 +71,7 @@ class Report:
 def describe_validation(plan: ValidationPlan, best: BestChild) -> str:
     """How the metrics of `best` were measured, and what they do not tell."""
     weights = "; ensemble weights cross-fitted" if len(best.members) > 1 else ""
-    return f"{plan.description}{weights}; model chosen by these rows, then refitted on all"
+    return f"{plan.description}{weights}; model chosen by these rows, refitted on all"
 
 
 def evaluate_best(

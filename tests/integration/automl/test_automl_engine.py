@@ -74,7 +74,7 @@ def test_the_phases_come_in_order_and_the_ensemble_is_the_last_child() -> None:
     assert fitted.result.metrics == best["metrics"]
     described = "5-fold cross-validation, out of fold, 300 rows"
     weights = "; ensemble weights cross-fitted" if best["algorithm"] == "VotingEnsemble" else ""
-    assert fitted.result.validation == f"{described}{weights}; model chosen by these rows, then refitted on all"
+    assert fitted.result.validation == f"{described}{weights}; model chosen by these rows, refitted on all"
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
