@@ -1,4 +1,4 @@
-"""Reading telemetry: the summary and the latest requests of one web service."""
+"""Reading telemetry: the summary of one web service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from azureml_local.insights.schema import RequestRecord, open_for_reading
+from azureml_local.insights.schema import open_for_reading
 from azureml_workspace.records import RequestSummary
 
 _QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
@@ -25,7 +25,6 @@ SELECT place, duration_ms
 FROM (SELECT duration_ms, row_number() OVER (ORDER BY duration_ms) AS place FROM requests WHERE at >= ?)
 WHERE place IN (?, ?, ?)
 """
-_LATEST = "SELECT * FROM requests WHERE at >= ? AND status >= ? ORDER BY rowid DESC LIMIT ?"
 
 
 def summarize(db_path: Path, service_name: str, enabled: bool, since_seconds: float | None = None) -> RequestSummary:
@@ -60,20 +59,6 @@ def summarize(db_path: Path, service_name: str, enabled: bool, since_seconds: fl
         by_status=by_status,
         **quantiles,
     )
-
-
-def latest_requests(
-    db_path: Path, *, limit: int = 100, since_seconds: float | None = None, failed_only: bool = False
-) -> list[RequestRecord]:
-    """The latest requests, the one answered last first. :raises sqlite3.Error: the file is there and is no database."""
-    if not db_path.is_file():
-        return []
-    after = -math.inf if since_seconds is None else time.time() - since_seconds
-    with closing(open_for_reading(db_path)) as connection:
-        if not _has_table(connection):
-            return []
-        found = connection.execute(_LATEST, (after, 400 if failed_only else 0, limit))
-        return [RequestRecord(*row) for row in found]
 
 
 def _quantiles(connection: sqlite3.Connection, after: float, count: int) -> dict[str, float]:

@@ -48,11 +48,6 @@ class RequestLog:
         self._thread = threading.Thread(target=self._run, name="insights", daemon=True)
         self._thread.start()
 
-    @property
-    def dropped(self) -> int:
-        """Records that were lost because the queue was full."""
-        return self._dropped
-
     def record(self, values: RequestValues) -> None:
         """Note one request (the values of a `RequestRecord`); returns at once and never raises."""
         if len(self._queue) < self._capacity:

@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,7 +209,7 @@ def test_insights_are_switched_live(start_service: StartService) -> None:
 
 
 def test_insights_keep_what_a_page_needs(start_service: StartService) -> None:
-    from azureml_local.insights.query import latest_requests
+    from azureml_local.insights.schema import RequestRecord, open_for_reading
     from azureml_local.scoring.config import INSIGHTS_FILE
 
     service = start_service(app_insights_enabled=True)
@@ -220,7 +220,9 @@ def test_insights_keep_what_a_page_needs(start_service: StartService) -> None:
         GOOD, headers={"traceparent": "00-" + "0" * 32 + "-00f067aa0ba902b7-01", "x-ms-request-id": "no-trace"}
     )
     service.stop()
-    third, second, first = latest_requests(service.folder / INSIGHTS_FILE)
+    with closing(open_for_reading(service.folder / INSIGHTS_FILE)) as connection:
+        rows = connection.execute("SELECT * FROM requests ORDER BY rowid").fetchall()
+    first, second, third = (RequestRecord(*row) for row in rows)
     assert (first.status, first.rows, first.unseen_categories, first.model_version) == (200, 1, 1, 1)
     assert (first.operation_id, first.error) == ("4bf92f3577b34da6a3ce929d0e0e4736", "")
     assert (second.status, second.rows, second.operation_id) == (400, 0, "mine")
