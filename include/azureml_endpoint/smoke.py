@@ -35,13 +35,15 @@ class Check(Record):
 class SmokeReport(Record):
     """`labels` are the service's answers for the sample rows, empty when there were none; `latency_ms` of that request.
 
-    `passed` is whether every check passed. `unavailable` is whether one failed for want of a working connection or
+    `scored` counts the requests that were answered with a result, which is what telemetry must have seen. `passed` is
+    whether every check passed. `unavailable` is whether one failed for want of a working connection or
     with a 5xx, so that a caller can try again later.
     """
 
     labels: tuple[Any, ...]
     latency_ms: float | None
     checks: tuple[Check, ...]
+    scored: int
     passed: bool
     unavailable: bool
 
@@ -103,6 +105,7 @@ class _Smoke:
         self._checks: list[Check] = []
         self._labels: tuple[Any, ...] = ()
         self._latency_ms: float | None = None
+        self._scored = 0
         self._unavailable = False
 
     def report(self) -> SmokeReport:
@@ -110,6 +113,7 @@ class _Smoke:
             labels=self._labels,
             latency_ms=self._latency_ms,
             checks=tuple(self._checks),
+            scored=self._scored,
             passed=all(check.passed for check in self._checks),
             unavailable=self._unavailable,
         )
@@ -208,6 +212,7 @@ class _Smoke:
         reply = self._post(encode_request(rows, method), self._key)
         if reply.status != 200:
             raise reply.error()
+        self._scored += 1
         decode_answer(reply.body)
         return reply
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from azureml_workspace.records import ColumnSchema, DataGuardFinding, Record
@@ -13,6 +14,8 @@ MAX_SCHEMA_CHARACTERS = 4000
 
 MAX_FINDINGS = 8
 MAX_CLASSES = 50
+MAX_LABELS = 50
+MAX_LABEL_CHARACTERS = 2000
 MAX_TEXT = 300
 _SEVERITIES = ("error", "warning", "info")
 
@@ -116,10 +119,14 @@ class CheckResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeResult(Record):
-    """A passed smoke test: the labels of the sample rows, the latency of that request, and what was checked."""
+    """A passed smoke test: the labels of the first sample rows, the latency of that request, and what was checked.
+
+    `labels` are the first ones, as many as fit, of `labels_count`.
+    """
 
     name: str
     labels: tuple[Any, ...]
+    labels_count: int
     latency_ms: float | None
     checks: tuple[CheckResult, ...]
 
@@ -182,6 +189,19 @@ def short_findings(findings: Iterable[DataGuardFinding]) -> tuple[FindingResult,
 def short_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
     """All classes, or none when they are too many to carry along."""
     return tuple(classes) if len(classes) <= MAX_CLASSES and sum(map(len, classes)) <= 2000 else ()
+
+
+def short_labels(labels: Iterable[Any]) -> tuple[Any, ...]:
+    """The first labels, as many as fit into XCom; a long one is cut."""
+    kept: list[Any] = []
+    characters = 0
+    for label in islice(labels, MAX_LABELS):
+        short = short_text(label) if isinstance(label, str) else label
+        characters += len(str(short))
+        if characters > MAX_LABEL_CHARACTERS:
+            break
+        kept.append(short)
+    return tuple(kept)
 
 
 def short_text(text: str) -> str:

@@ -13,7 +13,7 @@ from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 from azureml_workspace.local.credential import BearerToken
 from azureml_workspace.local.envelope import error_of
 
-HOW_TO_START = "Start it with `python -m azureml_local serve` (`make run` and `make up` do)."
+HOW_TO_START = "Start it with `python -m azureml_local serve` (`make run` does)."
 
 _LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 _FIRST_WAIT_SECONDS = 0.1

@@ -32,6 +32,7 @@ class Endpoint:
             labels=("no",),
             latency_ms=2.0,
             checks=(Check(name="score", passed=True, detail="200"),),
+            scored=2,
             passed=True,
             unavailable=False,
         )
@@ -92,6 +93,7 @@ def test_smoke_result(endpoint: Endpoint, context: TaskContext) -> None:
     assert smoke().execute(context) == {  # type: ignore[arg-type]
         "name": "svc-a",
         "labels": ["no"],
+        "labels_count": 1,
         "latency_ms": 2.0,
         "checks": [{"name": "score", "passed": True, "detail": "200"}],
     }
@@ -123,11 +125,25 @@ def test_smoke_telemetry_is_waited_for(
     endpoint: Endpoint, workspace: FakeWorkspace, context: TaskContext, clock: list[float]
 ) -> None:
     workspace.service = replace(workspace.service, app_insights_enabled=True)
+    workspace.telemetry = [0, 1, 5]
     checks = smoke().execute(context)["checks"]  # type: ignore[arg-type]
-    assert checks[-1] == {"name": "telemetry", "passed": True, "detail": "1 requests of this test were recorded"}
-    workspace.telemetry = [0]
-    with pytest.raises(AirflowFailException, match="telemetry: the request is not in the telemetry after 30 s"):
+    assert checks[-1] == {
+        "name": "telemetry",
+        "passed": True,
+        "detail": "5 requests recorded since the test began, whoever sent them; it had 2 scored",
+    }
+    workspace.telemetry = [1]
+    with pytest.raises(AirflowFailException, match="telemetry has fewer than the 2 requests it had scored"):
         smoke().execute(context)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("label", ["no", 1, "a label of many words " * 40])
+def test_ten_thousand_labels_stay_out_of_xcom(endpoint: Endpoint, context: TaskContext, label: Any) -> None:
+    endpoint.smoke = replace(endpoint.smoke, labels=(label,) * 10_000)
+    result = smoke(rows=ROWS * 10_000).execute(context)  # type: ignore[arg-type]
+    assert 1 <= len(result["labels"]) <= 50
+    assert result["labels_count"] == 10_000
+    assert len(json.dumps(result)) < 8192
 
 
 def test_smoke_latency(endpoint: Endpoint, context: TaskContext) -> None:
