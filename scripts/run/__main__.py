@@ -62,17 +62,21 @@ class MakeRun:
         self._started = time.monotonic()
 
     def execute(self) -> int:
-        """The exit code: 0 when the DAG run succeeded."""
+        """The exit code: 0 when the DAG run succeeded and its web service answers."""
+        self._layout.last_run.unlink(missing_ok=True)  # whatever ends this run, no program takes the last one's for it
         files = RunFiles.create(self._layout)
         child = AirflowProcess(self._layout, files)  # first: Airflow loads while the rest is made ready
         try:
             run = self._prepare_and_follow(child)
         finally:
             child.end()
+        if run.state == "success":
+            self._write_sample_request(run)
         content = last_run(run, dag_id=DAG_ID, total_seconds=time.monotonic() - self._started)
         write_json(self._layout.last_run, content)
         if run.state == "success":
-            return self._report_success(run, content)
+            self._report_success(run, content)
+            return 0
         self._report_failure(run, files)
         return EXIT_CANCELED if run.state == "canceled" else 1
 
@@ -92,17 +96,18 @@ class MakeRun:
         with make_display(self._console, self._started) as display:
             return follow(child, display, workspace)
 
-    def _report_success(self, run: RunProgress, content: dict[str, Any]) -> int:
+    def _write_sample_request(self, run: RunProgress) -> None:
+        try:
+            write_sample_request(self._layout, run.tasks["deploy"].result)
+        except EndpointError as error:
+            run.state, run.error = "failed", f"The web service does not answer any more: {error}"
+
+    def _report_success(self, run: RunProgress, content: dict[str, Any]) -> None:
         console, layout = self._console, self._layout
         service = content["service"]
         console.print(result_table(content))
         automl = run.tasks["automl_run"].result
         print_findings(console, automl["findings"], automl["findings_count"])
-        try:
-            write_sample_request(layout, service)
-        except EndpointError as error:
-            console.print(Text(f"The web service does not answer any more: {error}", "bold red"))
-            return 1
         console.print("[bold]Score the sample[/bold] (from this folder; the shell fetches the key):\n")
         # Not through the console, which would fold the line that is to be copied.
         print(curl_line(layout, service["name"], service["scoring_uri"]))
@@ -110,7 +115,6 @@ class MakeRun:
             f"\nThe web service goes on answering; `make down` stops everything. "
             f"The result for programs: {layout.shown(layout.last_run)}"
         )
-        return 0
 
     def _report_failure(self, run: RunProgress, files: RunFiles) -> None:
         console = self._console
