@@ -12,6 +12,8 @@ import pytest
 from tests.integration.control_plane.conftest import MakeServer, ended, job_pid
 from tests.local_server import LocalServer, eventually, processes_of
 
+from azureml_local.jobs.leftovers import temporary_folder
+from azureml_local.paths import Home
 from azureml_workspace.local.workspace import LocalWorkspace
 from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetSource
 from azureml_workspace.statuses import RunStatus
@@ -74,8 +76,11 @@ def test_a_killed_server_costs_an_automl_run_nothing(server: LocalServer) -> Non
 def test_a_killed_automl_job_fails_honestly_and_leaves_no_process(server: LocalServer) -> None:
     workspace = server.workspace()
     run_id = submit(workspace)
+    temporary = temporary_folder(Home(server.home), run_id)
+    assert list(temporary.glob("pymp-*")), "the job keeps its sockets elsewhere"
     os.kill(job_pid(server, run_id), signal.SIGKILL)
     run = ended(workspace, run_id)
+    assert not temporary.exists()
     assert run.status is RunStatus.FAILED
     assert "SIGKILL" in run.error
     eventually(lambda: not processes_of(server.home / "runs" / run_id), what="the end of the job's workers")

@@ -12,7 +12,7 @@ from tests.local_server import eventually
 from tests.unit.control_plane.conftest import RegisterText
 
 from azureml_local.files import write_json
-from azureml_local.jobs.dispatcher import Dispatcher
+from azureml_local.jobs.dispatcher import JOB_MODULE, Dispatcher
 from azureml_local.jobs.files import PID_FILE
 from azureml_local.jobs.leftovers import make_temporary_folder, remove_leftovers, temporary_folder
 from azureml_local.paths import Home
@@ -25,12 +25,10 @@ from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
 
-SLEEP = "azureml_local.automl"
-"""Stands in the command line of the process, where a server looks for the jobs of an earlier one."""
-
 
 def sleeping(run_dir: Path) -> list[str]:
-    return ["sh", "-c", 'env > environment; touch "$TMPDIR/left"; sleep 60; :', SLEEP, str(run_dir)]
+    """Named like a real job in its command line, where a server looks for the jobs of an earlier one."""
+    return ["sh", "-c", 'env > environment; touch "$TMPDIR/left"; sleep 60; :', JOB_MODULE, str(run_dir)]
 
 
 @pytest.fixture
@@ -40,6 +38,7 @@ def make_dispatcher(home: Home, runs: RunStore, datasets: DatasetStore) -> Itera
         identity = ProcessIdentity.read(path)
         if identity is not None:
             ManagedProcess(identity).terminate(grace_seconds=1)
+        remove_leftovers(home, path.parent.name)
 
 
 @pytest.fixture
