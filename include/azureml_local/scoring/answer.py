@@ -22,11 +22,12 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200. `rows` were scored, in which `unseen` values were categories that training never saw."""
+    """A 200 of `model_version`. `rows` were scored, with `unseen` values of categories that training never saw."""
 
     body: bytes
     rows: int
     unseen: int
+    model_version: int
 
 
 class Answerer:
@@ -61,4 +62,4 @@ def _answer_envelope(model: LoadedModel, envelope: Envelope, response_format: Re
     body = _encode({"result": scored.result})
     if response_format == "string":
         body = _encode(body.decode())
-    return Answer(body, len(envelope.data), scored.unseen)
+    return Answer(body, len(envelope.data), scored.unseen, model.version)

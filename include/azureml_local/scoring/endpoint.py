@@ -19,7 +19,6 @@ from azureml_workspace.errors import WorkspaceError
 log = logging.getLogger(__name__)
 
 _TRACE_ID = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-_NO_ANSWER = Answer(b"", 0, 0)
 
 
 class ScoreEndpoint:
@@ -37,7 +36,8 @@ class ScoreEndpoint:
             return
         at, began = time.time(), time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        answer, refusal = _NO_ANSWER, None
+        answer = Answer(b"", 0, 0, self._serving.model.version)
+        refusal = None
         try:
             answer = await self._answer(headers, receive)
         except Refusal as error:
@@ -61,7 +61,7 @@ class ScoreEndpoint:
                     (time.perf_counter() - began) * 1000,
                     200 if refusal is None else refusal.status,
                     answer.rows,
-                    self._serving.model.version,
+                    answer.model_version,
                     answer.unseen,
                     _operation_id(headers, scope),
                     "" if refusal is None else refusal.message[:300],

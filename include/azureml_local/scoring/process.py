@@ -20,10 +20,11 @@ from starlette.applications import Starlette
 
 from azureml_local.processes import ProcessIdentity
 from azureml_local.scoring.app import build_app
-from azureml_local.scoring.config import STATUS_FILE, ServiceConfig, ServiceStatus, read_config, write_status
+from azureml_local.scoring.config import LOG_FILE, STATUS_FILE, ServiceConfig, ServiceStatus, read_config, write_status
 from azureml_local.scoring.connections import PatientConnection, drop_late_connections
 from azureml_local.scoring.endpoint import ScoreEndpoint
 from azureml_local.scoring.follow import Follower, read_key_ring
+from azureml_local.scoring.logs import log_to_stdout
 from azureml_local.scoring.model import LoadedModel
 from azureml_local.scoring.serving import Serving
 from azureml_workspace.errors import InvalidRequest
@@ -39,7 +40,7 @@ _SWITCH_SECONDS = 0.0005
 
 def run_service(service_dir: Path) -> int:
     """Serve until SIGTERM; gives the exit code. A start that fails is told in `status.json` and the log."""
-    _log_to_stdout()
+    log_to_stdout(service_dir / LOG_FILE)
     identity = ProcessIdentity.of(os.getpid())
     if identity is None:
         log.critical("this process cannot read its own start time")
@@ -151,13 +152,3 @@ def _raise_file_limit() -> None:
 
 def _end(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
-
-
-def _log_to_stdout() -> None:
-    logging.basicConfig(
-        stream=sys.stdout,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping
 
@@ -13,7 +15,8 @@ from azureml_local.scoring.request_ids import request_id_of
 
 log = logging.getLogger(__name__)
 
-_LINES_PER_SECOND = 10
+LINES_PER_PERIOD = 20
+PERIOD_SECONDS = 60.0
 
 
 async def reply(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -33,25 +36,30 @@ async def reply_refusal(scope: Scope, send: Send, refusal: Refusal) -> None:
     await reply(send, refusal.status, refusal.body, refusal.headers)
 
 
-class _RefusalLines:
-    """Log lines with a limit: a client that hammers with a wrong key must not fill the disk."""
+class RefusalLines:
+    """Log lines with a limit per minute: a client that hammers with a wrong key must not fill the disk."""
 
     def __init__(self) -> None:
-        self._second = 0
+        self._since = -math.inf
         self._written = 0
         self._withheld = 0
 
     def note(self, line: str) -> None:
-        second = int(time.monotonic())
-        if second != self._second:
-            if self._withheld:
-                log.warning("... and %d more refused requests", self._withheld)
-            self._second, self._written, self._withheld = second, 0, 0
-        if self._written < _LINES_PER_SECOND:
+        """Log a line, or count it for the summary at the end of its minute. Called in the event loop."""
+        now = time.monotonic()
+        if now - self._since >= PERIOD_SECONDS:
+            self._since, self._written = now, 0
+        if self._written < LINES_PER_PERIOD:
             self._written += 1
             log.warning("%s", line)
-        else:
-            self._withheld += 1
+            return
+        if not self._withheld:
+            asyncio.get_running_loop().call_later(self._since + PERIOD_SECONDS - now, self._summarize)
+        self._withheld += 1
+
+    def _summarize(self) -> None:
+        log.warning("... and %d more refused requests within a minute", self._withheld)
+        self._withheld = 0
 
 
-_refusal_lines = _RefusalLines()
+_refusal_lines = RefusalLines()

@@ -21,6 +21,7 @@ class ModelThatTellsItsThread:
 
     def __init__(self) -> None:
         self.thread: threading.Thread | None = None
+        self.version = 7
 
     def score(self, rows: list[Any], method: str) -> Scored:
         self.thread = threading.current_thread()
@@ -37,7 +38,7 @@ def test_long_work_goes_to_a_thread(rows: int, spaces: int, in_thread: bool) -> 
     answerer = Answerer()
     answer = asyncio.run(answerer.answer(model, body, "object"))
     answerer.close()
-    assert (answer.rows, answer.unseen) == (rows, 2)
+    assert (answer.rows, answer.unseen, answer.model_version) == (rows, 2, 7)
     assert (model.thread is not threading.main_thread()) == in_thread
 
 
