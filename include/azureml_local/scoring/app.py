@@ -46,7 +46,6 @@ def build_app(serving: Serving, endpoint: ScoreEndpoint, lifespan: Lifespan) -> 
                 allow_methods=["GET", "POST"],
                 allow_headers=["*"],
                 expose_headers=["x-ms-request-id", "x-ms-client-request-id"],
-                allow_private_network=True,
             )
         ],
         exception_handlers={HTTPException: _refuse},

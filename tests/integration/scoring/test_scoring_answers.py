@@ -157,6 +157,16 @@ def test_cors_preflight_allows_the_authorization_header(service: ServiceProcess)
     assert "x-ms-request-id" in reply.headers
 
 
+def test_a_public_page_gets_no_consent_to_reach_into_this_machine(service: ServiceProcess) -> None:
+    asked = {
+        "Origin": "https://public.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    reply = service.request("OPTIONS", "/swagger.json", headers=asked)
+    assert "access-control-allow-private-network" not in reply.headers
+
+
 @pytest.mark.parametrize("key", [PRIMARY, "wrong"])
 def test_a_browser_elsewhere_may_read_answers_and_refusals(service: ServiceProcess, key: str) -> None:
     reply = service.score({"data": ROWS[:1]}, key=key, headers={"Origin": "https://swagger.example"})
