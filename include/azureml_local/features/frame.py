@@ -1,8 +1,7 @@
 """A DataFrame to the float32 matrix, by the specification. `rows` does the same for JSON objects, to the last bit.
 
-What `rows` refuses in a request (NaN, infinity, numbers that float32 cannot hold) may be in training data, and must
-not end up in the matrix there either: NaN and infinity count as null, larger numbers are clipped to the largest that
-float32 holds.
+Numbers beyond float32 are clipped to the largest it holds, in both. NaN and infinity, which a request may not send at
+all, may be in training data and must not end up in the matrix: here they count as null.
 """
 
 from __future__ import annotations
