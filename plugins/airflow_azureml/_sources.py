@@ -118,12 +118,13 @@ def _download(uri: str, file: BinaryIO, limits: DownloadLimits) -> None:
         with requests.get(uri, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)) as response:
             _refuse_bad_answer(uri, response)
             _copy(response.iter_content(_CHUNK_BYTES), uri, file, limits, end)
-    except requests.exceptions.InvalidURL as error:
-        raise InvalidRequest(f"{shown(uri)} is not a valid address.") from error
+    # Without their causes: those hold the address with its signature, and a traceback in a log would show it.
+    except requests.exceptions.InvalidURL:
+        raise InvalidRequest(f"{shown(uri)} is not a valid address.") from None
     except requests.RequestException as error:
         raise ServiceUnavailable(
             f"{shown(uri)} could not be downloaded ({type(error).__name__}); give a local file, or try again later."
-        ) from error
+        ) from None
 
 
 def _refuse_bad_answer(uri: str, response: requests.Response) -> None:
@@ -142,8 +143,8 @@ def _copy_object(uri: str, conn_id: str | None, file: BinaryIO, limits: Download
     try:
         with ObjectStoragePath(uri, conn_id=conn_id).open("rb") as source:  # type: ignore[no-untyped-call]
             _copy(iter(lambda: source.read(_CHUNK_BYTES), b""), uri, file, limits, end)
-    except FileNotFoundError as error:
-        raise InvalidRequest(f"{shown(uri)} does not exist; check the address and the connection.") from error
+    except FileNotFoundError:
+        raise InvalidRequest(f"{shown(uri)} does not exist; check the address and the connection.") from None
     except (ValueError, ImportError) as error:
         raise InvalidRequest(
             f"{shown(uri)} cannot be read: {error}. Give a local path, file, http or https, or install the Airflow "
