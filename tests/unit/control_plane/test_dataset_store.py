@@ -203,7 +203,9 @@ def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["data.parquet", "profile.json", "source", "received", "a" * 255])
-def test_a_dataset_may_have_any_valid_name(home: Home, datasets: DatasetStore, register: RegisterText, name: str) -> None:
+def test_a_dataset_may_have_any_valid_name(
+    home: Home, datasets: DatasetStore, register: RegisterText, name: str
+) -> None:
     text = "x,y\n1,a\n2,b\n"
     made = register(text, name)
     assert made.rows == 2

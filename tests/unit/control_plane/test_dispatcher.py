@@ -106,7 +106,7 @@ def test_one_run_in_trouble_stops_no_other_and_is_logged_once(
 
     monkeypatch.setattr(runs, "take_news", refuse_the_first)
     for run_id in submitted:
-        path = dispatcher._home.run(run_id) / "events.jsonl"  # noqa: SLF001
+        path = dispatcher._home.run(run_id) / "events.jsonl"
         path.write_text('{"event": "phase", "at": 1, "phase": "search"}\n')
     for _ in range(3):
         assert dispatcher.step() < 1, "one run's trouble makes the others wait"

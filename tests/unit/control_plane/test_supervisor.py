@@ -47,7 +47,7 @@ def test_one_service_in_trouble_stops_no_other_and_is_logged_once(
         )
     supervisor = Supervisor(home, store, nothing)
 
-    def look(service: StoredService, watch: Watch) -> StoredService:  # noqa: ARG001
+    def look(service: StoredService, watch: Watch) -> StoredService:
         if service.name == "first":
             raise StorageFull("full")
         return replace(service, state=ServiceState.HEALTHY)
