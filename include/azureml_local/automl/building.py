@@ -12,7 +12,7 @@ from azureml_local.automl.learners import FitOptions
 from azureml_local.automl.onnx_export import ConvertedMember, Export, ExportError, convert_member, merge_members
 from azureml_local.automl.prepare import PreparedData
 from azureml_local.automl.search import SearchFailed, Trial
-from azureml_local.automl.selection import BestChild, best_single, voting_ensemble
+from azureml_local.automl.selection import BestChild, best_single, better, voting_ensemble
 from azureml_local.automl.trial import SharedData, refit
 from azureml_local.automl.validation import ValidationPlan
 from azureml_local.automl.workers import WorkerPool
@@ -89,7 +89,7 @@ class ModelBuilder:
             "%s %.5f, best single trial %.5f: %s",
             ensemble.algorithm, ensemble.metrics[metric], single.metrics[metric], ensemble.described(),
         )  # fmt: skip
-        return (ensemble if ensemble.metrics[metric] >= single.metrics[metric] else single), ensemble
+        return better(ensemble, single, metric), ensemble
 
     def _refit(self, trials: Sequence[Trial]) -> dict[int, Any]:
         """Each trial's classifier fitted on all rows, by iteration."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from azureml_local.automl.catalog import VOTING_ENSEMBLE
 from azureml_local.automl.ensemble import cross_fit, select_ensemble
 from azureml_local.automl.metrics import classification_metrics
-from azureml_local.automl.search import Trial
+from azureml_local.automl.search import MIN_GAIN, Trial
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,14 @@ def voting_ensemble(
         metrics=classification_metrics(codes, probabilities),
         probabilities=probabilities,
     )
+
+
+def better(ensemble: BestChild, single: BestChild, primary_metric: str) -> BestChild:
+    """The one with the better primary metric; where that differs by luck of the folds only, the smaller log loss.
+
+    On easy data many trials reach nearly the same AUC, and the best of them may have far worse probabilities.
+    """
+    gain = ensemble.metrics[primary_metric] - single.metrics[primary_metric]
+    if abs(gain) < MIN_GAIN:
+        gain = single.metrics["log_loss"] - ensemble.metrics["log_loss"]
+    return ensemble if gain >= 0 else single

@@ -9,7 +9,7 @@ from azureml_local.automl.ensemble import cross_fit
 from azureml_local.automl.learners import Candidate
 from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.search import Trial
-from azureml_local.automl.selection import best_single, voting_ensemble
+from azureml_local.automl.selection import BestChild, best_single, better, voting_ensemble
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
@@ -52,3 +52,20 @@ def test_a_single_trial_is_no_ensemble() -> None:
     trials = _trials(1, seed=0)
     assert voting_ensemble(trials, CODES, PARTS, "AUC_weighted", 1) is None
     assert best_single(trials).metrics == trials[0].metrics
+
+
+@pytest.mark.parametrize(
+    ("ensemble_auc", "ensemble_loss", "wins"),
+    [
+        (0.95, 0.3, True),  # better by more than luck, whatever the log loss
+        (0.93, 0.1, False),
+        (0.93995, 0.1, True),  # a tie: the better probabilities decide
+        (0.94005, 0.3, False),
+    ],
+)
+def test_the_log_loss_decides_between_equals(ensemble_auc: float, ensemble_loss: float, wins: bool) -> None:
+    ensemble = BestChild(
+        1, "VotingEnsemble", (), {"AUC_weighted": ensemble_auc, "log_loss": ensemble_loss}, np.empty(0)
+    )
+    single = BestChild(0, "LightGBM", (), {"AUC_weighted": 0.94, "log_loss": 0.2}, np.empty(0))
+    assert better(ensemble, single, "AUC_weighted") is (ensemble if wins else single)
