@@ -108,11 +108,12 @@ def _start(home: Home, options: argparse.Namespace) -> int:
         return OK
     said = home.output_file.read_text(errors="replace").strip()
     if child.poll() is not None:
-        _complain(
-            said.removeprefix("error: ")
-            or f"the server ended with exit code {child.returncode} and said nothing; see {home.log_file}, and whether "
+        message = said.removeprefix("error: ") or (
+            f"the server ended with exit code {child.returncode} and said nothing; see {home.log_file}, and whether "
             "its disk is full"
         )
+        # What it said went through a file, and a full disk cuts that short.
+        _complain(message if str(home.root) in message else f"{message} (state folder: {home.root})")
         return ALREADY_RUNNING if child.returncode == ALREADY_RUNNING else ERROR
     child.terminate()
     _complain(f"the server did not get ready within {_START_SECONDS:.0f} s; see {home.log_file}\n{said}")
