@@ -16,7 +16,7 @@ from azureml_endpoint.errors import EndpointError
 from azureml_workspace.errors import Conflict, InvalidRequest, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 from scripts.run.airflow_process import AirflowProcess, RunFiles
-from scripts.run.data import obtain_data
+from scripts.run.data import RunData, obtain_data
 from scripts.run.display import make_display
 from scripts.run.events import RunEnded
 from scripts.run.follow import follow
@@ -60,6 +60,7 @@ class MakeRun:
         self._options = options
         self._console = console
         self._started = time.monotonic()
+        self._data: RunData | None = None
 
     def execute(self) -> int:
         """The exit code: 0 when the DAG run succeeded and its web service answers."""
@@ -85,16 +86,19 @@ class MakeRun:
             server = start_local_server(self._layout)
             url = server.url
             self._console.print(Text(f"local Azure ML   {server.message}"))
-            data = obtain_data(self._layout, self._options)
+            self._data = data = obtain_data(self._layout, self._options)
         except WorkspaceError as error:
             run = RunProgress()
             run.apply(RunEnded(state="failed", error=str(error)))
             return run
-        self._console.print(Text(f"data             {data.message}", "bold yellow" if data.is_generated else ""))
+        self._show_data(data)
         child.give_plan(url, self._options.run_conf(data.path))
         workspace = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
         with make_display(self._console, self._started) as display:
             return follow(child, display, workspace)
+
+    def _show_data(self, data: RunData) -> None:
+        self._console.print(Text(f"data             {data.message}", "bold yellow" if data.is_generated else ""))
 
     def _write_sample_request(self, run: RunProgress) -> None:
         try:
@@ -106,6 +110,9 @@ class MakeRun:
         console, layout = self._console, self._layout
         service = content["service"]
         console.print(result_table(content))
+        if self._data is not None and self._data.is_generated:
+            self._show_data(self._data)  # again: the first time has scrolled away, and the figures look real
+            console.print()
         automl = run.tasks["automl_run"].result
         print_findings(console, automl["findings"], automl["findings_count"])
         console.print("[bold]Score the sample[/bold] (from this folder; the shell fetches the key):\n")
