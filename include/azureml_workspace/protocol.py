@@ -22,11 +22,17 @@ from azureml_workspace.records import (
     DatasetVersion,
     DeploySettings,
     ModelVersion,
+    PipelineDefinition,
+    PipelineResult,
+    PipelineSubmission,
+    PublishedPipeline,
     RequestSummary,
     Run,
     ServiceKeys,
+    StepRun,
     WebService,
 )
+from azureml_workspace.statuses import PipelineStatus
 
 
 class Workspace(Protocol):
@@ -108,6 +114,58 @@ class Workspace(Protocol):
 
     def get_model(self, name: str, version: int | None = None) -> ModelVersion:
         """One version, the latest when `version` is None. :raises NotFound:"""
+        ...
+
+    # Pipelines
+
+    def publish_pipeline(self, definition: PipelineDefinition) -> PublishedPipeline:
+        """Publish the definition as the next version of its name and make that the default.
+
+        When the default version is active and has this very definition, it is returned and nothing is published.
+
+        :raises InvalidRequest: the definition cannot work.
+        """
+        ...
+
+    def get_pipeline(self, pipeline_id: str) -> PublishedPipeline:
+        """:raises NotFound:"""
+        ...
+
+    def find_pipeline(self, name: str, version: int | None = None) -> PublishedPipeline:
+        """One version, the default when `version` is None.
+
+        :raises NotFound: :raises Conflict: more than one pipeline answers to that; the message names them.
+        """
+        ...
+
+    def list_pipelines(self, name: str | None = None) -> list[PublishedPipeline]:
+        """Every published pipeline, disabled ones too, by name and the newest version first."""
+        ...
+
+    def set_pipeline_status(self, pipeline_id: str, status: PipelineStatus) -> PublishedPipeline:
+        """Enable or disable one version. :raises NotFound:"""
+        ...
+
+    def set_default_pipeline(self, pipeline_id: str) -> PublishedPipeline:
+        """Make this version the one that its pipeline endpoint submits. :raises NotFound: :raises Conflict: disabled"""
+        ...
+
+    def submit_pipeline(self, endpoint: str, submission: PipelineSubmission, *, submission_key: str) -> Run:
+        """Post to the REST endpoint of a published pipeline, or find the run that this key submitted.
+
+        `endpoint` is a `PublishedPipeline`'s `endpoint` or `pipeline_endpoint`; the token is sent to no other host.
+
+        :raises InvalidRequest: no parameter of that name, a bad value, an address that is not this workspace's.
+        :raises NotFound: no such pipeline. :raises Conflict: it is disabled.
+        """
+        ...
+
+    def list_step_runs(self, run_id: str) -> list[StepRun]:
+        """Every step of a pipeline run, in order. :raises NotFound: :raises InvalidRequest: not a pipeline's run."""
+        ...
+
+    def pipeline_result(self, run_id: str) -> PipelineResult:
+        """:raises RunFailed: it ended without one. :raises Conflict: it is still running. :raises NotFound:"""
         ...
 
     # Web services

@@ -73,3 +73,15 @@ class ServiceState(StrEnum):
 
 SETTLED_SERVICE_STATES = frozenset({ServiceState.HEALTHY, ServiceState.UNHEALTHY, ServiceState.FAILED})
 FAILED_SERVICE_STATES = frozenset({ServiceState.UNHEALTHY, ServiceState.FAILED})
+
+
+class PipelineStatus(StrEnum):
+    """Status of a published pipeline (azureml-pipeline-core `PublishedPipeline.status`)."""
+
+    ACTIVE = "Active"
+    DISABLED = "Disabled"
+    UNKNOWN = "Unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> PipelineStatus | None:
+        return cls.UNKNOWN if isinstance(value, str) else None

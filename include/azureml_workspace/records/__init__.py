@@ -2,6 +2,7 @@
 
 from azureml_workspace.records.automl import (
     PRIMARY_METRICS,
+    AutoMLConfig,
     AutoMLProgress,
     AutoMLResult,
     AutoMLSettings,
@@ -17,7 +18,19 @@ from azureml_workspace.records.names import (
     validate_dataset_name,
     validate_experiment_name,
     validate_model_name,
+    validate_pipeline_name,
     validate_service_name,
+)
+from azureml_workspace.records.pipeline import (
+    AUTOML_STEP,
+    LATEST,
+    PIPELINE_PARAMETERS,
+    REGISTER_STEP,
+    PipelineDefinition,
+    PipelineResult,
+    PipelineSubmission,
+    PublishedPipeline,
+    StepRun,
 )
 from azureml_workspace.records.run import ChildRun, Run
 from azureml_workspace.records.service import (
@@ -29,7 +42,12 @@ from azureml_workspace.records.service import (
 )
 
 __all__ = [
+    "AUTOML_STEP",
+    "LATEST",
+    "PIPELINE_PARAMETERS",
     "PRIMARY_METRICS",
+    "REGISTER_STEP",
+    "AutoMLConfig",
     "AutoMLProgress",
     "AutoMLResult",
     "AutoMLSettings",
@@ -42,16 +60,22 @@ __all__ = [
     "DatasetVersion",
     "DeploySettings",
     "ModelVersion",
+    "PipelineDefinition",
+    "PipelineResult",
+    "PipelineSubmission",
     "PrimaryMetric",
+    "PublishedPipeline",
     "Record",
     "RequestSummary",
     "ResponseFormat",
     "Run",
     "ServiceKeys",
+    "StepRun",
     "WebService",
     "validate_compute_name",
     "validate_dataset_name",
     "validate_experiment_name",
     "validate_model_name",
+    "validate_pipeline_name",
     "validate_service_name",
 ]

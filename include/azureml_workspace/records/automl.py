@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass, field, fields
+from typing import Literal, Self, get_args
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records.base import LARGEST_INTEGER, Record
+from azureml_workspace.records.base import Record, check_whole_number
 from azureml_workspace.records.names import validate_compute_name, validate_dataset_name, validate_experiment_name
 
 PrimaryMetric = Literal[
@@ -21,8 +21,10 @@ PRIMARY_METRICS: tuple[str, ...] = get_args(PrimaryMetric)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoMLSettings(Record):
-    """The parameters of an AutoML classification run, named as in Azure's `AutoMLConfig`.
+class AutoMLConfig(Record):
+    """The parameters of AutoML classification, named as in Azure's `AutoMLConfig`.
+
+    Which version of the data, and for which experiment, is said by `AutoMLSettings`.
 
     `experiment_timeout_minutes` bounds the wall time of the whole run, ensemble and export included.
     `iterations` bounds the trials (None: only time bounds them). `n_cross_validations` and `validation_size`
@@ -30,9 +32,7 @@ class AutoMLSettings(Record):
     `exclude_columns` are never shown to a model (for example a leakage suspect).
     """
 
-    experiment_name: str
     dataset_name: str
-    dataset_version: int
     label_column_name: str
     primary_metric: str = "AUC_weighted"
     experiment_timeout_minutes: float = 1.0
@@ -60,10 +60,8 @@ class AutoMLSettings(Record):
         self._validate_validation()
 
     def _validate_names(self) -> None:
-        for name in ("experiment_name", "dataset_name", "label_column_name", "compute_target"):
-            if not str(getattr(self, name)).strip():
-                raise InvalidRequest(f"{name} is empty; give it a name.")
-        validate_experiment_name(self.experiment_name)
+        if not self.label_column_name.strip():
+            raise InvalidRequest("label_column_name is empty; give it a name.")
         validate_dataset_name(self.dataset_name)
         validate_compute_name(self.compute_target)
         if self.primary_metric not in PRIMARY_METRICS:
@@ -86,10 +84,8 @@ class AutoMLSettings(Record):
                 f"experiment_timeout_minutes is {self.experiment_timeout_minutes:g}; "
                 "give a time between 0.1 (six seconds) and 1440 (one day)."
             )
-        for name, least in (("dataset_version", 1), ("iterations", 1), ("max_concurrent_iterations", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= LARGEST_INTEGER:
-                raise InvalidRequest(f"{name} is {value}; give {least} to {LARGEST_INTEGER}.")
+        for name, least in (("iterations", 1), ("max_concurrent_iterations", 1), ("seed", 0)):
+            check_whole_number(name, getattr(self, name), least)
         if self.experiment_exit_score is not None and not math.isfinite(self.experiment_exit_score):
             raise InvalidRequest(f"experiment_exit_score is {self.experiment_exit_score}; give a number.")
 
@@ -104,6 +100,26 @@ class AutoMLSettings(Record):
             raise InvalidRequest(
                 f"validation_size is {self.validation_size:g}; give a share of the rows between 0.01 and 0.5."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoMLSettings(AutoMLConfig):
+    """One AutoML run: its parameters, the dataset version it reads, and the experiment it belongs to."""
+
+    experiment_name: str
+    dataset_version: int
+
+    @classmethod
+    def of(cls, config: AutoMLConfig, *, experiment_name: str, dataset_version: int) -> Self:
+        """`config` on that version of its dataset."""
+        given = {field.name: getattr(config, field.name) for field in fields(AutoMLConfig)}
+        return cls(**given, experiment_name=experiment_name, dataset_version=dataset_version)
+
+    def validate(self) -> None:
+        """As for `AutoMLConfig`, with the experiment's name and the version. :raises InvalidRequest:"""
+        validate_experiment_name(self.experiment_name)
+        check_whole_number("dataset_version", self.dataset_version, 1)
+        super().validate()
 
 
 @dataclass(frozen=True, kw_only=True)

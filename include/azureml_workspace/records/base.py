@@ -40,3 +40,9 @@ def _with_lists(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_with_lists(item) for item in value]
     return value
+
+
+def check_whole_number(name: str, value: int | None, least: int) -> None:
+    """:raises InvalidRequest: `value` is below `least` or beyond what a database holds; None is fine."""
+    if value is not None and not least <= value <= LARGEST_INTEGER:
+        raise InvalidRequest(f"{name} is {value}; give {least} to {LARGEST_INTEGER}.")

@@ -60,3 +60,8 @@ def validate_compute_name(name: str) -> None:
 def validate_service_name(name: str) -> None:
     """Azure Container Instances' rule for a web service. :raises InvalidRequest: `name` breaks it."""
     _SERVICE.check("service", name)
+
+
+def validate_pipeline_name(name: str) -> None:
+    """The rule of assets, which a pipeline endpoint's name keeps too. :raises InvalidRequest: `name` breaks it."""
+    _ASSET.check("pipeline", name)

@@ -13,6 +13,7 @@ from azureml_workspace.statuses import RunStatus
 class Run(Record):
     """One run. `error` is the reason in words when the status is Failed or Canceled, else empty.
 
+    `run_type` is `automl` or `pipeline`; `parent_run_id` is the pipeline run that a step run belongs to.
     `portal_url` is where a person can look at it.
     """
 
@@ -25,6 +26,7 @@ class Run(Record):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     submission_key: str | None = None
+    parent_run_id: str | None = None
     error: str = ""
     properties: dict[str, str] = field(default_factory=dict)
 
