@@ -20,17 +20,20 @@ class Adapter:
     """One way to reach a workspace.
 
     `opener` is `module:function`, named and not imported: an SDK costs seconds that a DAG parse must not pay.
-    `insights_hint` says where a person looks at the telemetry of `{service}`.
+    `insights_hint` says where a person looks at the telemetry of `{service}`. `has_portal` says whether the
+    `portal_url` of its records opens in a browser, like Azure ML Studio; without one, links lead to pages of Airflow.
     """
 
     opener: str
     insights_hint: str
+    has_portal: bool
 
 
 ADAPTERS: dict[str, Adapter] = {
     "local": Adapter(
         opener="azureml_workspace.local.workspace:open_local",
         insights_hint="python -m azureml_local requests {service}",
+        has_portal=False,
     ),
 }
 """By backend name."""
@@ -54,6 +57,11 @@ def open_workspace(settings: WorkspaceSettings, *, on_secret: OnSecret = lambda 
 def insights_hint(settings: WorkspaceSettings, service_name: str) -> str:
     """Where a person looks at the telemetry of a web service. :raises InvalidRequest: no such backend."""
     return _adapter(settings).insights_hint.format(service=service_name)
+
+
+def has_portal(settings: WorkspaceSettings) -> bool:
+    """Whether a browser can open the `portal_url` of its records. :raises InvalidRequest: no such backend."""
+    return _adapter(settings).has_portal
 
 
 def _adapter(settings: WorkspaceSettings) -> Adapter:

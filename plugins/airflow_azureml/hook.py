@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from azureml_workspace.connect import insights_hint, open_workspace
+from azureml_workspace.connect import has_portal, insights_hint, open_workspace
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 
@@ -86,6 +86,11 @@ class AzureMLHook(BaseHook):
         mask_secret(keys.primary)
         mask_secret(keys.secondary)
         return keys.primary
+
+    @property
+    def has_portal(self) -> bool:
+        """Whether a browser can open the `portal_url` of the workspace's records."""
+        return has_portal(self.settings)
 
     def insights_hint(self, service_name: str) -> str:
         """Where a person looks at the service's telemetry."""

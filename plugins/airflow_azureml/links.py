@@ -1,33 +1,51 @@
-"""Buttons on a task's page. The UI reads only the XCom under `xcom_key`, so operators push it once they know it."""
+"""Buttons on a task's page, and where they lead.
+
+The UI reads only the XCom under `xcom_key`, so operators push it as soon as they know it. Airflow asks `get_link` again
+whenever a process of the task ends and stores the answer over it, also when that process only resumed the task, or
+failed it because it had been deferred for too long.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
+    from airflow_azureml.operators.base import AzureMLBaseOperator
+    from azureml_workspace.records import PublishedPipeline, Run
+
+RUN_KEY = "azureml_run"
+"""XCom of a task that submitted a run: {"conn_id", "run_id"}. The run's page looks it up."""
+
+PIPELINE_KEY = "azureml_pipeline"
+"""XCom of a task that published a pipeline: {"conn_id", "pipeline_id"}."""
+
+PAGES = "/azureml"
+"""Where the pages are, below the root of Airflow's API server."""
+
 
 class _PushedLink(BaseOperatorLink):
     """A link whose address the operator learns while it runs."""
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
-        """The address that was pushed; Airflow asks again when the task ends and stores the answer over it."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that was pushed, by this process or one before it in the same try; empty when there is none."""
         links: dict[str, str] = getattr(operator, "pushed_links", {})
-        return links.get(self.xcom_key, "")
+        return links[self.xcom_key] if self.xcom_key in links else _pushed_before(ti_key, self.xcom_key)
 
-    def push(self, operator: BaseOperator, context: Context, url: str) -> None:
+    def _show(self, operator: AzureMLBaseOperator, context: Context, url: str) -> None:
         """Show the link from now on, long before the task ends."""
-        links: dict[str, str] = operator.pushed_links  # type: ignore[attr-defined]
-        links[self.xcom_key] = url
+        operator.pushed_links[self.xcom_key] = url
         context["ti"].xcom_push(key=self.xcom_key, value=url)
 
 
 class AzureMLRunLink(_PushedLink):
-    """The run in the workspace's portal."""
+    """The run: in the workspace's portal, or on a page of Airflow when it has none."""
 
     @property
     def name(self) -> str:
@@ -38,6 +56,37 @@ class AzureMLRunLink(_PushedLink):
     def xcom_key(self) -> str:
         """Where the UI finds the address."""
         return "azureml_run_url"
+
+    def push(self, operator: AzureMLBaseOperator, context: Context, run: Run) -> str:
+        """Show the link from now on, and say in XCom which run it is. Returns the address."""
+        operator.pushed_run_id = run.run_id
+        given = {"conn_id": operator.azureml_conn_id, "run_id": run.run_id}
+        context["ti"].xcom_push(key=RUN_KEY, value=given)
+        url = run.portal_url if operator.hook.has_portal else page_of("run", context["ti"])
+        self._show(operator, context, url)
+        return url
+
+
+class AzureMLPipelineLink(_PushedLink):
+    """The published pipeline: in the workspace's portal, or on a page of Airflow when it has none."""
+
+    @property
+    def name(self) -> str:
+        """Text of the button."""
+        return "Azure ML pipeline"
+
+    @property
+    def xcom_key(self) -> str:
+        """Where the UI finds the address."""
+        return "azureml_pipeline_url"
+
+    def push(self, operator: AzureMLBaseOperator, context: Context, pipeline: PublishedPipeline) -> str:
+        """Show the link from now on, and say in XCom which pipeline it is. Returns the address."""
+        given = {"conn_id": operator.azureml_conn_id, "pipeline_id": pipeline.pipeline_id}
+        context["ti"].xcom_push(key=PIPELINE_KEY, value=given)
+        url = pipeline.portal_url if operator.hook.has_portal else page_of("pipeline", context["ti"])
+        self._show(operator, context, url)
+        return url
 
 
 class AzureMLServiceLink(_PushedLink):
@@ -52,3 +101,26 @@ class AzureMLServiceLink(_PushedLink):
     def xcom_key(self) -> str:
         """Where the UI finds the address."""
         return "azureml_service_url"
+
+    def push(self, operator: AzureMLBaseOperator, context: Context, url: str) -> None:
+        """Show the link from now on."""
+        self._show(operator, context, url)
+
+
+def page_of(page: str, ti: Any) -> str:
+    """The address of the task instance's page of that name, from the root of the host that serves Airflow.
+
+    It names no host: whoever reached Airflow's UI, by whatever name or tunnel, is signed in there and nowhere else.
+    """
+    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    query = {"dag_id": ti.dag_id, "dag_run_id": ti.run_id, "task_id": ti.task_id}
+    if ti.map_index is not None and ti.map_index >= 0:
+        query["map_index"] = ti.map_index
+    return f"{root}{PAGES}/{page}?{urlencode(query)}"
+
+
+def _pushed_before(ti_key: TaskInstanceKey, xcom_key: str) -> str:
+    """What an earlier process of this try pushed: Airflow clears the XComs of a task when a try begins."""
+    from airflow.sdk.execution_time.xcom import XCom
+
+    return str(XCom.get_value(ti_key=ti_key, key=xcom_key) or "")

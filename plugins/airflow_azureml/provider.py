@@ -48,5 +48,9 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {"backend": _BACKEND, "token_file": _TOKEN_FILE},
             }
         ],
-        "extra-links": ["airflow_azureml.links.AzureMLRunLink", "airflow_azureml.links.AzureMLServiceLink"],
+        "extra-links": [
+            "airflow_azureml.links.AzureMLRunLink",
+            "airflow_azureml.links.AzureMLPipelineLink",
+            "airflow_azureml.links.AzureMLServiceLink",
+        ],
     }

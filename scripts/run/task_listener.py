@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from airflow.sdk import TaskInstanceState
 
+from airflow_azureml.links import AzureMLRunLink
 from azureml_workspace.connect import open_workspace
 from azureml_workspace.errors import WorkspaceError
 from scripts.run.events import (
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     from azureml_workspace.settings import WorkspaceSettings
-
-RUN_LINK_KEY = "azureml_run_url"
-"""Under which the AutoML operator pushes its run's address, which ends in the run's id."""
 
 POLL_SECONDS = 0.5
 
@@ -55,8 +53,8 @@ class TaskListener:
             self._events.write(RunStarted(run_id=task_instance.run_id))
         self.running_task = task_instance.task
         self._events.write(TaskStarted(task_id=task_instance.task_id, try_number=task_instance.try_number))
-        if any(link.xcom_key == RUN_LINK_KEY for link in self.running_task.operator_extra_links):
-            self._watch = AutoMLWatch(self.running_task.pushed_links, self._workspace, self._events)
+        if any(isinstance(link, AzureMLRunLink) for link in self.running_task.operator_extra_links):
+            self._watch = AutoMLWatch(self.running_task, self._workspace, self._events)
             self._watch.start()
 
     @hookimpl
@@ -94,9 +92,9 @@ class TaskListener:
 class AutoMLWatch(threading.Thread):
     """Reports how far the AutoML run is that the task submitted, from the moment its link is there."""
 
-    def __init__(self, links: dict[str, str], workspace: WorkspaceSettings, events: EventWriter) -> None:
+    def __init__(self, task: Any, workspace: WorkspaceSettings, events: EventWriter) -> None:
         super().__init__(name="automl-watch", daemon=True)
-        self._links = links
+        self._task = task
         self._settings = workspace
         self._events = events
         self._stopping = threading.Event()
@@ -104,9 +102,9 @@ class AutoMLWatch(threading.Thread):
     def run(self) -> None:
         """Look twice a second until stopped."""
         while not self._stopping.wait(POLL_SECONDS):
-            url = self._links.get(RUN_LINK_KEY)
-            if url:
-                self._follow(url.rstrip("/").rpartition("/")[2])
+            run_id: str | None = self._task.pushed_run_id
+            if run_id:
+                self._follow(run_id)
                 return
 
     def stop(self) -> None:

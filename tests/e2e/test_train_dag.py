@@ -91,7 +91,9 @@ def test_xcom_is_small_plain_json(ran: Ran) -> None:
 
 
 def test_links_are_in_xcom(ran: Ran) -> None:
-    assert ran.xcom["automl_run"]["azureml_run_url"] == ran.result("automl_run")["portal_url"]
+    run = ran.xcom["automl_run"]
+    assert run["azureml_run_url"].startswith("/azureml/run?dag_id=bank_marketing_train&")
+    assert run["azureml_run"] == {"conn_id": "azureml_default", "run_id": ran.result("automl_run")["run_id"]}
     assert ran.xcom["deploy"]["azureml_service_url"] == ran.result("deploy")["swagger_uri"]
 
 

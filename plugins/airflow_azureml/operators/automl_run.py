@@ -11,22 +11,19 @@ from airflow_azureml._provenance import airflow_tags
 from airflow_azureml._references import Reference, dataset_reference
 from airflow_azureml._sources import check_column
 from airflow_azureml._submission import submission_key
-from airflow_azureml._waiting import Patience, TaskStopped, WaitTimeout, wait_until
-from airflow_azureml.links import AzureMLRunLink
-from airflow_azureml.operators._automl_progress import ProgressLog, Snapshot
-from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.operators._remote_run import AzureMLRemoteRunOperator, SubmittedRun
 from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
-from azureml_workspace.errors import RunFailed, WorkspaceError
-from azureml_workspace.records import AutoMLSettings, ComputeTarget, validate_model_name
-from azureml_workspace.statuses import FAILED_RUN_STATUSES
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetVersion, validate_model_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from pydantic import JsonValue
 
-    from azureml_workspace.records import AutoMLResult, DatasetVersion, ModelVersion, Run
+    from azureml_workspace.records import AutoMLResult, ModelVersion, Run
 
 
-class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
+class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
     """Submit an AutoML classification run, show its progress, and register its best model.
 
     A retry of the task takes up the run that the first try submitted; clearing the task makes a new run. Stopping it
@@ -58,12 +55,12 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
     :param seed: seed of everything random (default 42).
     :param model_tags: tags of the model, beside those that say where it comes from.
     :param queue_timeout_minutes: how long the run may wait and wind up, on top of its own limit (default 30).
-    :param outage_minutes: how long the workspace may be unreachable while waiting (default 5).
-    :param poll_seconds: pause between two looks at the run (default 2).
+
+    Waiting has the arguments of `AzureMLRemoteRunOperator`.
     """
 
     template_fields: Sequence[str] = (
-        *AzureMLBaseOperator.template_fields,
+        *AzureMLRemoteRunOperator.template_fields,
         "dataset",
         "dataset_version",
         "label_column_name",
@@ -86,10 +83,7 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         "seed",
         "model_tags",
         "queue_timeout_minutes",
-        "outage_minutes",
-        "poll_seconds",
     )
-    operator_extra_links = (AzureMLRunLink(),)
 
     def __init__(
         self,
@@ -116,8 +110,6 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         seed: int | str = 42,
         model_tags: Mapping[str, str] | None = None,
         queue_timeout_minutes: float | str = 30,
-        outage_minutes: float | str = 5,
-        poll_seconds: float | str = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -143,19 +135,14 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         self.seed = seed
         self.model_tags = model_tags
         self.queue_timeout_minutes = queue_timeout_minutes
-        self.outage_minutes = outage_minutes
-        self.poll_seconds = poll_seconds
-        self._run_id: str | None = None
 
-    def perform(self, context: Context) -> AutoMLRunResult:
-        """Check, submit, wait, register."""
+    def submit(self, context: Context) -> SubmittedRun:
+        """Check, then submit."""
         reference = dataset_reference(self.dataset, self.dataset_version)
         settings = self._settings(reference)
         settings.validate()
-        patience = self._patience(settings)
-        model_name = arguments.optional(arguments.text, "model_name", self.model_name) or settings.experiment_name
-        validate_model_name(model_name)  # now, and not when the run has ended and its model is registered
-        tags = arguments.tags("model_tags", self.model_tags)
+        limit = self._limit(settings)
+        self._check_result_arguments(settings.experiment_name)
         compute = self._compute()
         workspace = self.hook.workspace
 
@@ -164,14 +151,21 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         settings = replace(settings, dataset_version=dataset.version)
         workspace.ensure_compute(compute)
         run = workspace.submit_automl(settings, submission_key=submission_key(context, settings))
-        self._run_id = run.run_id
-        AzureMLRunLink().push(self, context, run.portal_url)
-        self.log.info("Run %s of experiment %s: %s", run.run_id, settings.experiment_name, run.portal_url)
+        memo: dict[str, JsonValue] = {
+            "dataset": dataset.name,
+            "dataset_version": dataset.version,
+            "dataset_fingerprint": dataset.fingerprint,
+            "label": settings.label_column_name,
+        }
+        return SubmittedRun(run=run, limit_seconds=limit, memo=memo, metric=settings.primary_metric)
 
-        run = self._wait(settings, patience)
+    def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> AutoMLRunResult:
+        """Register the best model."""
+        workspace = self.hook.workspace
+        model_name, tags = self._check_result_arguments(run.experiment_name)
         result = workspace.automl_result(run.run_id)
         model = workspace.register_model(
-            model_name, run.run_id, tags=_model_tags(dataset, settings, result) | airflow_tags(context) | tags
+            model_name, run.run_id, tags=_model_tags(result, memo) | airflow_tags(context) | tags
         )
         self.log.info(
             "%s is the best of %d trials: %s %.5f (%s). Registered as model %s version %d.",
@@ -183,13 +177,7 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
             model.name,
             model.version,
         )
-        return _summary(run, settings, dataset, result, model)
-
-    def on_kill(self) -> None:
-        """Cancel the run. Before it was submitted there is nothing to cancel; `perform` sees that it has to stop."""
-        super().on_kill()
-        if self._run_id is not None:
-            self._cancel(self._run_id)
+        return _summary(run, result, model, memo)
 
     def _settings(self, dataset: Reference) -> AutoMLSettings:
         """The settings as far as the arguments tell; which version is the latest only the workspace knows."""
@@ -221,15 +209,18 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
             max_nodes=arguments.integer("max_nodes", self.max_nodes),
         )
 
-    def _patience(self, settings: AutoMLSettings) -> Patience:
+    def _limit(self, settings: AutoMLSettings) -> float:
+        """Seconds that the run may take, waiting for a node included."""
         queue_minutes = arguments.number("queue_timeout_minutes", self.queue_timeout_minutes)
-        patience = Patience(
-            poll=arguments.number("poll_seconds", self.poll_seconds),
-            deadline=(settings.experiment_timeout_minutes + queue_minutes) * 60,
-            outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
-        )
-        patience.validate()
-        return patience
+        if queue_minutes < 0:
+            raise InvalidRequest(f"queue_timeout_minutes is {queue_minutes:g}; give 0 or more.")
+        return (settings.experiment_timeout_minutes + queue_minutes) * 60
+
+    def _check_result_arguments(self, experiment_name: str) -> tuple[str, dict[str, str]]:
+        """The model's name and tags; read before the run starts, so that a bad one does not waste it."""
+        model_name = arguments.optional(arguments.text, "model_name", self.model_name) or experiment_name
+        validate_model_name(model_name)
+        return model_name, arguments.tags("model_tags", self.model_tags)
 
     def _check_columns(self, settings: AutoMLSettings, dataset: DatasetVersion) -> None:
         columns = [column.name for column in dataset.columns]
@@ -238,56 +229,20 @@ class AzureMLAutoMLRunOperator(AzureMLBaseOperator):
         for column in settings.exclude_columns:
             check_column("exclude_columns", column, columns, where=where)
 
-    def _wait(self, settings: AutoMLSettings, patience: Patience) -> Run:
-        """The completed run. :raises RunFailed: it failed or was cancelled; says why and where to look."""
-        run_id = str(self._run_id)
-        workspace = self.hook.workspace
-        try:
-            seen = wait_until(
-                lambda: Snapshot.read(workspace, run_id),
-                lambda snapshot: snapshot.run.status.is_terminal,
-                what=f"run {run_id}",
-                patience=patience,
-                log=self.log,
-                report=ProgressLog(self.log, settings.primary_metric),
-                stopped=self.was_killed,
-            )
-        except (TaskStopped, WaitTimeout):
-            self._cancel(run_id)
-            raise
-        if seen.run.status in FAILED_RUN_STATUSES:
-            raise RunFailed(
-                f"run {run_id} is {seen.run.status}: {seen.run.error or 'no reason was given'} "
-                f"Its log is the run's file logs/job.log, at {seen.run.portal_url}"
-            )
-        return seen.run
 
-    def _cancel(self, run_id: str) -> None:
-        try:
-            status = self.hook.hurried_workspace().cancel_run(run_id).status
-            self.log.info("Asked to cancel run %s; it is %s.", run_id, status)
-        except WorkspaceError as error:
-            self.log.warning("Run %s could not be cancelled and may go on: %s", run_id, error)
-
-
-def _model_tags(dataset: DatasetVersion, settings: AutoMLSettings, result: AutoMLResult) -> dict[str, str]:
+def _model_tags(result: AutoMLResult, memo: Mapping[str, JsonValue]) -> dict[str, str]:
     return {
         "run_id": result.run_id,
         "best_child_run_id": result.best_child_run_id,
         "algorithm": result.best_algorithm,
-        "dataset": dataset.name,
-        "dataset_version": str(dataset.version),
-        "dataset_fingerprint": dataset.fingerprint,
-        "label": settings.label_column_name,
+        **{name: str(value) for name, value in memo.items()},
         "primary_metric": result.primary_metric,
         result.primary_metric: f"{result.metrics.get(result.primary_metric, float('nan')):.6g}",
         "validation": result.validation,
     }
 
 
-def _summary(
-    run: Run, settings: AutoMLSettings, dataset: DatasetVersion, result: AutoMLResult, model: ModelVersion
-) -> AutoMLRunResult:
+def _summary(run: Run, result: AutoMLResult, model: ModelVersion, memo: Mapping[str, JsonValue]) -> AutoMLRunResult:
     return AutoMLRunResult(
         run_id=run.run_id,
         best_child_run_id=result.best_child_run_id,
@@ -296,11 +251,11 @@ def _summary(
         metrics=result.metrics,
         validation=result.validation,
         child_runs=result.child_runs,
-        label=settings.label_column_name,
+        label=str(memo["label"]),
         classes=short_classes(result.classes),
         rows_used=result.rows_used,
         rows_dropped=result.rows_dropped,
-        dataset=VersionResult(name=dataset.name, version=dataset.version),
+        dataset=VersionResult.from_dict({"name": memo["dataset"], "version": memo["dataset_version"]}),
         model=VersionResult(name=model.name, version=model.version),
         findings=short_findings(result.findings),
         findings_count=len(result.findings),

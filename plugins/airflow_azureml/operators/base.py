@@ -33,6 +33,7 @@ class AzureMLBaseOperator(BaseOperator):
         super().__init__(**kwargs)
         self.azureml_conn_id = azureml_conn_id
         self.pushed_links: dict[str, str] = {}
+        self.pushed_run_id: str | None = None
         self._killed = False
 
     @cached_property

@@ -43,8 +43,8 @@ def automl(dataset: dict[str, Any], name: str, **given: Any) -> AzureMLAutoMLRun
 
 
 def run_id(context: TaskContext) -> str:
-    url: str = eventually(lambda: context.xcom.get("azureml_run_url", ""), what="the link")
-    return url.rpartition("/")[2]
+    pushed: dict[str, str] = eventually(lambda: context.xcom.get("azureml_run", {}), what="the link")
+    return pushed["run_id"]
 
 
 def test_kill_cancels_the_run(local_server: LocalServer, dataset: dict[str, Any]) -> None:

@@ -60,4 +60,6 @@ def test_form(found: dict[str, Any]) -> None:
 
 
 def test_links(found: dict[str, Any]) -> None:
-    assert set(found["links"]) == {"airflow_azureml.links.AzureMLRunLink", "airflow_azureml.links.AzureMLServiceLink"}
+    assert set(found["links"]) == {
+        f"airflow_azureml.links.AzureML{kind}Link" for kind in ("Run", "Pipeline", "Service")
+    }

@@ -20,7 +20,6 @@ class Fake(BaseOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.pushed_links: dict[str, str] = {}
         self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -172,9 +172,13 @@ def test_link_is_there_while_it_runs_and_stays(workspace: FakeWorkspace, context
     workspace.on_get_run = lambda: seen.append(dict(context.xcom))
     task = operator()
     task.execute(context)  # type: ignore[arg-type]
-    assert seen[0] == {"azureml_run_url": "http://portal/run-1"}
+    page = "/azureml/run?dag_id=d&dag_run_id=manual__1&task_id=automl_run"
+    assert seen[0] == {
+        "azureml_run_url": page,
+        "azureml_run": {"conn_id": "azureml_default", "run_id": "run-1"},
+    }
     (link,) = task.operator_extra_links
-    assert link.get_link(task, ti_key=None) == "http://portal/run-1"  # type: ignore[arg-type]
+    assert link.get_link(task, ti_key=None) == page  # type: ignore[arg-type]
 
 
 def test_progress_lines_only_when_something_changed(
