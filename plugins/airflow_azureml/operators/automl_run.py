@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
@@ -14,13 +14,25 @@ from airflow_azureml._submission import submission_key
 from airflow_azureml.operators._remote_run import AzureMLRemoteRunOperator, SubmittedRun
 from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetVersion, validate_model_name
+from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetVersion, Record, validate_model_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from pydantic import JsonValue
 
     from azureml_workspace.records import AutoMLResult, ModelVersion, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Memo(Record):
+    """What the result says that only the submission knew."""
+
+    dataset: str
+    dataset_version: int
+    dataset_fingerprint: str
+    label: str
+    model_name: str
+    model_tags: dict[str, str]
 
 
 class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
@@ -142,7 +154,9 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         settings = self._settings(reference)
         settings.validate()
         limit = self._limit(settings)
-        self._check_result_arguments(settings.experiment_name)
+        model_name = arguments.optional(arguments.text, "model_name", self.model_name) or settings.experiment_name
+        validate_model_name(model_name)  # now, and not when the run has ended and its model is registered
+        model_tags = arguments.tags("model_tags", self.model_tags)
         compute = self._compute()
         workspace = self.hook.workspace
 
@@ -151,22 +165,23 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         settings = replace(settings, dataset_version=dataset.version)
         workspace.ensure_compute(compute)
         run = workspace.submit_automl(settings, submission_key=submission_key(context, settings))
-        memo: dict[str, JsonValue] = {
-            "dataset": dataset.name,
-            "dataset_version": dataset.version,
-            "dataset_fingerprint": dataset.fingerprint,
-            "label": settings.label_column_name,
-        }
-        return SubmittedRun(run=run, limit_seconds=limit, memo=memo, metric=settings.primary_metric)
+        memo = _Memo(
+            dataset=dataset.name,
+            dataset_version=dataset.version,
+            dataset_fingerprint=dataset.fingerprint,
+            label=settings.label_column_name,
+            model_name=model_name,
+            model_tags=model_tags,
+        )
+        return SubmittedRun(run=run, limit_seconds=limit, memo=memo.to_dict(), metric=settings.primary_metric)
 
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> AutoMLRunResult:
         """Register the best model."""
+        submitted = _Memo.from_dict(memo)
         workspace = self.hook.workspace
-        model_name, tags = self._check_result_arguments(run.experiment_name)
         result = workspace.automl_result(run.run_id)
-        model = workspace.register_model(
-            model_name, run.run_id, tags=_model_tags(result, memo) | airflow_tags(context) | tags
-        )
+        tags = _provenance(result, submitted) | airflow_tags(context) | submitted.model_tags
+        model = workspace.register_model(submitted.model_name, run.run_id, tags=tags)
         self.log.info(
             "%s is the best of %d trials: %s %.5f (%s). Registered as model %s version %d.",
             result.best_algorithm,
@@ -177,7 +192,7 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
             model.name,
             model.version,
         )
-        return _summary(run, result, model, memo)
+        return _summary(run, result, model, submitted)
 
     def _settings(self, dataset: Reference) -> AutoMLSettings:
         """The settings as far as the arguments tell; which version is the latest only the workspace knows."""
@@ -216,12 +231,6 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
             raise InvalidRequest(f"queue_timeout_minutes is {queue_minutes:g}; give 0 or more.")
         return (settings.experiment_timeout_minutes + queue_minutes) * 60
 
-    def _check_result_arguments(self, experiment_name: str) -> tuple[str, dict[str, str]]:
-        """The model's name and tags; read before the run starts, so that a bad one does not waste it."""
-        model_name = arguments.optional(arguments.text, "model_name", self.model_name) or experiment_name
-        validate_model_name(model_name)
-        return model_name, arguments.tags("model_tags", self.model_tags)
-
     def _check_columns(self, settings: AutoMLSettings, dataset: DatasetVersion) -> None:
         columns = [column.name for column in dataset.columns]
         where = f"dataset {dataset.name} version {dataset.version}"
@@ -230,19 +239,22 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
             check_column("exclude_columns", column, columns, where=where)
 
 
-def _model_tags(result: AutoMLResult, memo: Mapping[str, JsonValue]) -> dict[str, str]:
+def _provenance(result: AutoMLResult, submitted: _Memo) -> dict[str, str]:
     return {
         "run_id": result.run_id,
         "best_child_run_id": result.best_child_run_id,
         "algorithm": result.best_algorithm,
-        **{name: str(value) for name, value in memo.items()},
+        "dataset": submitted.dataset,
+        "dataset_version": str(submitted.dataset_version),
+        "dataset_fingerprint": submitted.dataset_fingerprint,
+        "label": submitted.label,
         "primary_metric": result.primary_metric,
         result.primary_metric: f"{result.metrics.get(result.primary_metric, float('nan')):.6g}",
         "validation": result.validation,
     }
 
 
-def _summary(run: Run, result: AutoMLResult, model: ModelVersion, memo: Mapping[str, JsonValue]) -> AutoMLRunResult:
+def _summary(run: Run, result: AutoMLResult, model: ModelVersion, submitted: _Memo) -> AutoMLRunResult:
     return AutoMLRunResult(
         run_id=run.run_id,
         best_child_run_id=result.best_child_run_id,
@@ -251,11 +263,11 @@ def _summary(run: Run, result: AutoMLResult, model: ModelVersion, memo: Mapping[
         metrics=result.metrics,
         validation=result.validation,
         child_runs=result.child_runs,
-        label=str(memo["label"]),
+        label=submitted.label,
         classes=short_classes(result.classes),
         rows_used=result.rows_used,
         rows_dropped=result.rows_dropped,
-        dataset=VersionResult.from_dict({"name": memo["dataset"], "version": memo["dataset_version"]}),
+        dataset=VersionResult(name=submitted.dataset, version=submitted.dataset_version),
         model=VersionResult(name=model.name, version=model.version),
         findings=short_findings(result.findings),
         findings_count=len(result.findings),

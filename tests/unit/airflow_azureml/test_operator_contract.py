@@ -43,8 +43,10 @@ OPERATORS = list(MAKE)
 
 
 def arguments_of(operator: type[BaseOperator]) -> set[str]:
-    parameters = inspect.signature(operator.__init__).parameters.values()
-    assert all(p.kind in {p.KEYWORD_ONLY, p.VAR_KEYWORD} for p in parameters if p.name != "self")
+    """Its own, and those of the package's classes between it and the base of all."""
+    own = operator.mro()[: operator.mro().index(AzureMLBaseOperator)]
+    parameters = [p for kind in own if "__init__" in vars(kind) for p in inspect.signature(kind).parameters.values()]
+    assert all(p.kind in {p.KEYWORD_ONLY, p.VAR_KEYWORD} for p in parameters)
     return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
