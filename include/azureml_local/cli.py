@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from azureml_local.paths import HOME_VARIABLE, Home
 from azureml_local.processes import wait_until
-from azureml_local.server.instance import DEFAULT_PORT, AlreadyRunning, ServerInfo
+from azureml_local.server.instance import DEFAULT_PORT, TOKEN_VARIABLE, AlreadyRunning, ServerInfo
 from azureml_local.services.ports import DEFAULT_PORTS, PortRange
 from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import AutoMLProgress, RequestSummary, Run, WebService
@@ -71,6 +72,16 @@ def _address_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    _address_arguments(parser)
+    parser.add_argument(
+        "--advertise-host",
+        metavar="NAME",
+        help="host in the addresses that clients are given, when they do not reach it under --host: the name of the "
+        f"container, for one. The variable {TOKEN_VARIABLE} may give the token.",
+    )
+
+
 def _serve(home: Home, options: argparse.Namespace) -> int:
     ports = PortRange.parse(options.service_ports)
     # Everything else here starts in a tenth of a second; the server needs its libraries.
@@ -79,7 +90,15 @@ def _serve(home: Home, options: argparse.Namespace) -> int:
     def say(url: str) -> None:
         _say(f"local Azure ML at {url}, state in {home.root} (token: {home.token_file})")
 
-    serve(ServeConfig(home=home, host=options.host, port=options.port, service_ports=ports), say)
+    config = ServeConfig(
+        home=home,
+        host=options.host,
+        advertised_host=options.advertise_host,
+        port=options.port,
+        service_ports=ports,
+        token=os.environ.pop(TOKEN_VARIABLE, None),  # jobs and web services inherit the environment, and need no token
+    )
+    serve(config, say)
     _say("stopped; jobs and web services go on until `python -m azureml_local stop`")
     return OK
 
@@ -237,7 +256,7 @@ def _runs(server: Any, options: argparse.Namespace) -> None:  # noqa: ARG001
 
 
 COMMANDS = {
-    "serve": Command("run the server here, until Ctrl-C", _address_arguments, _serve),
+    "serve": Command("run the server here, until Ctrl-C", _serve_arguments, _serve),
     "start": Command("run the server in the background", _address_arguments, _start),
     "status": Command("what runs (exit code 3 when the server does not)", _no_arguments, _status),
     "stop": Command("end the server, its jobs and its web services", _no_arguments, _stop),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,9 @@ from azureml_workspace.records import Record
 DISTRIBUTION = "airflow-azureml"
 DEFAULT_PORT = 8790
 """Where the server listens unless it is told otherwise."""
+TOKEN_VARIABLE = "AZUREML_LOCAL_TOKEN"  # noqa: S105 (the name of a variable, no token)
+"""May hold the token that `serve` is to use, where another program has to know it beforehand."""
+_GOOD_TOKEN = re.compile(r"[!-~]{16,}")
 _GIVEN_BACK_SECONDS = 5.0
 
 
@@ -118,14 +122,22 @@ def this_process() -> ProcessIdentity:
     return identity
 
 
-def ensure_token(home: Home) -> str:
-    """The control plane's token, made on first use and readable by the owner alone."""
+def ensure_token(home: Home, given: str | None = None) -> str:
+    """The control plane's token, made on first use and readable by the owner alone; `given` takes its place.
+
+    :raises InvalidRequest: the given one is too short, or no header could carry it.
+    """
+    if given is not None and not _GOOD_TOKEN.fullmatch(given):
+        raise InvalidRequest(
+            f"the token in {TOKEN_VARIABLE} cannot be used; give at least 16 printable characters without spaces, "
+            "such as those of `openssl rand -hex 32`."
+        )
     try:
         token = home.token_file.read_text().strip()
     except FileNotFoundError:
         token = ""
-    if not token:
-        token = secrets.token_urlsafe(32)
+    if not token or given not in (None, token):
+        token = given or secrets.token_urlsafe(32)
         write_bytes(home.token_file, f"{token}\n".encode(), mode=0o600)
     return token
 

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 
@@ -18,7 +18,7 @@ from azureml_local.server.app import create_app
 from azureml_local.server.instance import DEFAULT_PORT, InstanceLock, ServerInfo, ensure_token, program_version
 from azureml_local.server.logs import configure_logging
 from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
-from azureml_local.services.ports import DEFAULT_PORTS, PortRange, http_url, listen
+from azureml_local.services.ports import DEFAULT_PORTS, PortRange, http_url, listen, require_host_name
 from azureml_local.troubles import in_one_line
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 
@@ -34,11 +34,17 @@ class StartFailed(WorkspaceError):
 
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
-    """How to serve. Port 0 takes any free one."""
+    """How to serve. Port 0 takes any free one.
+
+    `advertised_host` is what the addresses name that clients are given, where they do not reach `host`: in a network
+    of containers. `token` is the control plane's, from now on; None keeps the one there is, or makes one.
+    """
 
     home: Home
     host: str = "127.0.0.1"
+    advertised_host: str | None = None
     port: int = DEFAULT_PORT
+    token: str | None = field(default=None, repr=False)
     service_ports: PortRange = DEFAULT_PORTS
     job_command: JobCommand = automl_command
     cores: int | None = None
@@ -50,20 +56,24 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
     `on_started` is called with the URL as soon as the server answers.
 
     :raises AlreadyRunning: a server lives on this state folder.
-    :raises InvalidRequest: the address cannot be had; the message says what to do.
+    :raises InvalidRequest: the address cannot be had, or host name or token cannot work; says what to do.
     :raises StartFailed: the state folder is damaged, or cannot be written.
     """
+    if config.advertised_host is not None:
+        require_host_name(config.advertised_host)
     os.umask(0o077)  # whatever this process, a job or a web service writes is for the owner alone
     config.home.create()
     with InstanceLock(config.home), _bind(config.host, config.port) as listener:
-        url = http_url(config.host, listener.getsockname()[1])
-        token = ensure_token(config.home)
+        port = listener.getsockname()[1]
+        url = http_url(config.host, port)
+        token = ensure_token(config.home, config.token)
         configure_logging(config.home.log_file)
         workspace = LocalWorkspace(
             WorkspaceConfig(
                 home=config.home,
-                base_url=url,
+                base_url=http_url(config.advertised_host or config.host, port),
                 host=config.host,
+                advertised_host=config.advertised_host,
                 service_ports=config.service_ports,
                 job_command=config.job_command,
                 cores=config.cores,

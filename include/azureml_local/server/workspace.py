@@ -26,11 +26,12 @@ from azureml_workspace.statuses import RunStatus
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceConfig:
-    """What a workspace is told at start-up. `host` is where web services listen."""
+    """What a workspace is told at start-up. Web services listen on `host`; clients are told `advertised_host`."""
 
     home: Home
     base_url: str
     host: str = "127.0.0.1"
+    advertised_host: str | None = None
     service_ports: PortRange = DEFAULT_PORTS
     job_command: JobCommand = automl_command
     cores: int | None = None
@@ -56,6 +57,7 @@ class LocalWorkspace:
             self.models,
             host=config.host,
             ports=config.service_ports,
+            advertised_host=config.advertised_host,
         )
 
     @property

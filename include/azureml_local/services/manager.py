@@ -42,12 +42,14 @@ class ServiceManager:
         *,
         host: str,
         ports: PortRange,
+        advertised_host: str | None = None,
         command: ServiceCommand = scoring_command,
     ) -> None:
         self._home = home
         self._store = store
         self._models = models
         self._host = host
+        self._advertised_host = advertised_host
         self._ports = ports
         self._giving_ports = threading.Lock()
         self._supervisor = Supervisor(home, store, command)
@@ -83,15 +85,15 @@ class ServiceManager:
             else:
                 service = self._update(service, settings)
         self._supervisor.wake()
-        return web_service(service)
+        return self._record(service)
 
     def get(self, name: str) -> WebService:
         """:raises NotFound:"""
-        return web_service(self._require(name))
+        return self._record(self._require(name))
 
     def list_all(self) -> list[WebService]:
         """All services, by name."""
-        return [web_service(service) for service in self._store.list_all()]
+        return [self._record(service) for service in self._store.list_all()]
 
     def delete(self, name: str) -> WebService | None:
         """Stop and remove the service; gives what it was, None when there was none."""
@@ -103,7 +105,7 @@ class ServiceManager:
             self._store.delete(name)
             self._supervisor.remove(name)
         logger.info("service %s deleted", name)
-        return web_service(service)
+        return self._record(service)
 
     def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
         """Switch telemetry; when this returns the process does so, if it runs.
@@ -113,7 +115,7 @@ class ServiceManager:
         with self._supervisor.lock(name):
             service = self._switch_insights(self._require(name), enabled=enabled)
         self._wait_until_followed(service, f"the insights switch ({'on' if enabled else 'off'})")
-        return web_service(service)
+        return self._record(service)
 
     def logs(self, name: str, tail: int) -> str:
         """The last lines of the service's log. :raises NotFound:"""
@@ -216,6 +218,9 @@ class ServiceManager:
 
     def _free_port(self) -> int:
         return self._ports.pick(self._host, {service.port for service in self._store.list_all()})
+
+    def _record(self, service: StoredService) -> WebService:
+        return web_service(service, self._advertised_host)
 
     def _require(self, name: str) -> StoredService:
         service = self._store.find(name)

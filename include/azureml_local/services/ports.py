@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from azureml_workspace.errors import Conflict, InvalidRequest
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+"""A DNS name, an IPv4 or an IPv6 address."""
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (compared with, not bound to)
 
@@ -81,6 +85,15 @@ def http_url(host: str, port: int) -> str:
     """The base URL of a server that listens on `host`."""
     name = reachable_host(host)
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def require_host_name(host: str) -> None:
+    """:raises InvalidRequest: others could not reach anything under `host`."""
+    if host in ANY_ADDRESS or not _HOST_NAME.fullmatch(host):
+        raise InvalidRequest(
+            f"--advertise-host is {host!r}; give the name or address under which clients reach this server, without "
+            "scheme, port or path, such as azureml or 10.0.0.5."
+        )
 
 
 def _any_free_port(host: str, taken: Collection[int]) -> int:

@@ -16,10 +16,13 @@ def deployment(settings: DeploySettings) -> DeploySettings:
     return replace(settings, tags={}, app_insights_enabled=None)
 
 
-def web_service(service: StoredService) -> WebService:
-    """The service as clients see it. Until an update is taken up, that is what serves and not what is wanted."""
+def web_service(service: StoredService, advertised_host: str | None = None) -> WebService:
+    """The service as clients see it. Until an update is taken up, that is what serves and not what is wanted.
+
+    Its addresses name `advertised_host`; None: the address it listens on.
+    """
     serving = service.live or service.wanted
-    url = http_url(service.host, service.port)
+    url = http_url(advertised_host or service.host, service.port)
     return WebService(
         name=service.name,
         state=service.state,

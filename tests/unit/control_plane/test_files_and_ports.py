@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,12 @@ from azureml_local.files import (
     write_bytes,
     write_json,
 )
-from azureml_local.services.ports import PortRange, http_url
+from azureml_local.services.ports import PortRange, http_url, require_host_name
+from azureml_local.services.records import web_service
+from azureml_local.store.services import StoredService
 from azureml_workspace.errors import Conflict, InvalidRequest, StorageFull
+from azureml_workspace.records import DeploySettings
+from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.unit
 
@@ -90,3 +95,29 @@ def test_urls_that_clients_can_use() -> None:
     assert http_url("127.0.0.1", 1) == "http://127.0.0.1:1"
     assert http_url("0.0.0.0", 1) == "http://127.0.0.1:1"
     assert http_url("::1", 1) == "http://[::1]:1"
+
+
+@pytest.mark.parametrize("host", ["azureml", "ml.example.com", "10.0.0.5", "fd00::5"])
+def test_hosts_that_can_be_advertised(host: str) -> None:
+    require_host_name(host)
+    assert host in http_url(host, 1)
+
+
+def test_a_service_is_reached_under_the_advertised_host() -> None:
+    settings = DeploySettings(service_name="bank", model_name="bank", model_version=1)
+    now = datetime.now(UTC)
+    service = StoredService(
+        name="bank",
+        host="0.0.0.0",
+        port=8800,
+        generation=1,
+        state=ServiceState.HEALTHY,
+        wanted=settings,
+        created_at=now,
+        updated_at=now,
+        app_insights_enabled=False,
+        tags={},
+    )
+    assert web_service(service).scoring_uri == "http://127.0.0.1:8800/score"
+    seen = web_service(service, "azureml")
+    assert (seen.scoring_uri, seen.swagger_uri) == ("http://azureml:8800/score", "http://azureml:8800/swagger.json")
