@@ -20,110 +20,18 @@ from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
+from airflow_azureml.params import automl_params, data_params, name_params, service_param
 from airflow_azureml.retry_policy import fail_fast
-from azureml_workspace.records import PRIMARY_METRICS
 from mlops_config.bank_marketing import BANK_MARKETING
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-ASSET_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
-"""The rule of `validate_dataset_name` and `validate_model_name`, for the form."""
-
 PARAMS = {
-    "data_path": Param(
-        BANK_MARKETING.url,
-        type="string",
-        minLength=1,
-        title="Data",
-        description="A CSV file: a path on the worker, or a URI (file, http, https, wasbs, abfs). "
-        "It is stored with the DAG run, so give no password or signature in it.",
-        section="Data",
-    ),
-    "separator": Param(
-        ",", type="string", minLength=1, maxLength=2, title="Separator", description=r"\t is a tab.", section="Data"
-    ),
-    "encoding": Param(
-        "utf-8",
-        type="string",
-        minLength=1,
-        title="Encoding",
-        description="A Python codec name; cp1252 for what older Windows programs save, utf-16, latin-1.",
-        section="Data",
-    ),
-    "label": Param(
-        BANK_MARKETING.label,
-        type="string",
-        minLength=1,
-        title="Label column",
-        description="The column to predict.",
-        section="Data",
-    ),
-    "exclude_columns": Param(
-        [],
-        type="array",
-        items={"type": "string"},
-        title="Columns to leave out",
-        description="No model sees them; for example a column that is only known after the fact, such as duration.",
-        section="Data",
-    ),
-    "dataset_name": Param(
-        BANK_MARKETING.dataset_name,
-        type="string",
-        pattern=ASSET_NAME,
-        title="Dataset",
-        description="Letters, digits, dashes, underscores and dots.",
-        section="Names",
-    ),
-    "experiment_name": Param(
-        BANK_MARKETING.experiment_name,
-        type="string",
-        pattern="^[A-Za-z0-9][A-Za-z0-9_-]{2,35}$",
-        title="Experiment",
-        description="3 to 36 letters, digits, dashes and underscores.",
-        section="Names",
-    ),
-    "model_name": Param(
-        None,
-        type=["string", "null"],
-        pattern=ASSET_NAME,
-        title="Model",
-        description="As for a dataset. Default: the dataset's name.",
-        section="Names",
-    ),
-    "service_name": Param(
-        BANK_MARKETING.service_name,
-        type="string",
-        pattern="^[a-z][a-z0-9-]{1,30}[a-z0-9]$",
-        title="Web service",
-        description="3 to 32 lowercase letters, digits and dashes, starting with a letter.",
-        section="Names",
-    ),
-    "primary_metric": Param(
-        "AUC_weighted",
-        type="string",
-        enum=list(PRIMARY_METRICS),
-        title="Primary metric",
-        description="What AutoML makes as good as it can.",
-        section="AutoML",
-    ),
-    "experiment_timeout_minutes": Param(
-        1.0,
-        type="number",
-        minimum=0.1,
-        maximum=1440,
-        title="Time limit in minutes",
-        description="For the whole AutoML run.",
-        section="AutoML",
-    ),
-    "iterations": Param(
-        None,
-        type=["integer", "null"],
-        minimum=1,
-        title="Most trials",
-        description="Default: only time limits them.",
-        section="AutoML",
-    ),
+    **data_params(data_path=BANK_MARKETING.url, label=BANK_MARKETING.label),
+    **name_params(dataset_name=BANK_MARKETING.dataset_name, experiment_name=BANK_MARKETING.experiment_name),
+    "service_name": service_param(BANK_MARKETING.service_name),
+    **automl_params(),
     "benchmark_requests": Param(
         2000, type="integer", minimum=1, maximum=1_000_000, title="Requests", section="Benchmark"
     ),

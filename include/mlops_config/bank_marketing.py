@@ -40,7 +40,8 @@ class BankMarketing:
     """What the example is called and where its data is.
 
     `rows` and `columns` describe the public file and serve to recognise it: there is no checksum, because copies
-    of it that differ in line ends hold the same data.
+    of it that differ in line ends hold the same data. The asset is what stands in Airflow for the registered model:
+    it gets an event for each new version.
     """
 
     url: str = (
@@ -54,6 +55,9 @@ class BankMarketing:
     experiment_name: str = "bank-marketing-automl"
     model_name: str = "bank-marketing"
     service_name: str = "bank-marketing"
+    pipeline_name: str = "bank-marketing-train"
+    model_asset_name: str = "bank-marketing-model"
+    model_asset_uri: str = "azureml://models/bank-marketing"
 
 
 BANK_MARKETING = BankMarketing()

@@ -30,6 +30,47 @@ def model_reference(value: Any, version: Any) -> Reference:
     return _versioned("model", value, version)
 
 
+@dataclass(frozen=True)
+class PipelineReference:
+    """A published pipeline: its id, or its name with a version (None: the default)."""
+
+    pipeline_id: str | None = None
+    name: str = ""
+    version: int | None = None
+
+
+def pipeline_reference(value: Any, version: Any, pipeline_id: Any) -> PipelineReference:
+    """A pipeline, by exactly one of a name (with `version` beside it), its id, or what the publish task returned."""
+    absent = arguments.is_absent
+    if absent(value) == absent(pipeline_id):
+        given = "neither is given" if absent(value) else f"pipeline is {value!r} and pipeline_id {pipeline_id!r}"
+        raise InvalidRequest(
+            f"a pipeline is named by pipeline (its name, or the publish task's output) or by pipeline_id, "
+            f"and {given}; give one of them."
+        )
+    of_one_version = not absent(pipeline_id) or isinstance(value, Mapping)
+    if of_one_version and not absent(version):
+        raise InvalidRequest(
+            f"pipeline_version is {version!r}, and {'pipeline' if absent(pipeline_id) else 'pipeline_id'} stands for "
+            "one version already; give pipeline_version only with the name of a pipeline."
+        )
+    if not absent(pipeline_id):
+        return PipelineReference(pipeline_id=arguments.text("pipeline_id", pipeline_id))
+    if isinstance(value, Mapping):
+        return PipelineReference(
+            pipeline_id=arguments.text("pipeline['pipeline_id']", _item("pipeline", value, "pipeline_id"))
+        )
+    named = _versioned("pipeline", value, version)
+    return PipelineReference(name=named.name, version=named.version)
+
+
+def pipeline_run_id(value: Any) -> str:
+    """A pipeline run: its id, or what the trigger task returned."""
+    if isinstance(value, Mapping):
+        return arguments.text("run['run_id']", _item("run", value, "run_id"))
+    return arguments.text("run", _not_a_rendered_mapping("run", value))
+
+
 def service_name(value: Any) -> str:
     """A web service: its name, or what the deploy task returned."""
     if isinstance(value, Mapping):

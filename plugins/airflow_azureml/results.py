@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from azureml_workspace.records import ColumnSchema, DataGuardFinding, Record
 
@@ -163,6 +163,93 @@ class BenchmarkResult(Record):
     rows_per_request: int
     thresholds: tuple[ThresholdResult, ...]
     histogram: tuple[tuple[float | None, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPipelineResult(Record):
+    """The published version that has the definition. `created` tells whether this task published it.
+
+    `endpoint` submits this version, `pipeline_endpoint` whichever is the default of the name.
+    """
+
+    pipeline_id: str
+    name: str
+    version: int
+    status: str
+    endpoint: str
+    pipeline_endpoint: str
+    experiment_name: str
+    dataset_name: str
+    model_name: str
+    created: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmittedPipelineRunResult(Record):
+    """A pipeline run that nobody waited for; a sensor may."""
+
+    run_id: str
+    status: str
+    portal_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineRunResult(Record):
+    """A completed pipeline run: what it was, what it read and which model it registered.
+
+    `validation` says how `metrics` were measured.
+    """
+
+    run_id: str
+    status: str
+    experiment_name: str
+    pipeline: VersionResult
+    pipeline_id: str
+    dataset: VersionResult
+    automl_run_id: str
+    best_algorithm: str
+    primary_metric: str
+    metrics: dict[str, float]
+    validation: str
+    child_runs: int
+    model: VersionResult
+    portal_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricComparison(Record):
+    """One metric of both models; None where a model has no such figure. `difference` is challenger minus champion."""
+
+    name: str
+    challenger: float | None
+    champion: float | None
+    difference: float | None
+
+
+Verdict = Literal["first", "better", "worse", "equal", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelComparisonResult(Record):
+    """A new model (the challenger) next to the one that the web service serves (the champion).
+
+    `champion` is None when nothing is served. `verdict` is of the challenger, on the primary metric; `unknown` when
+    figures could not be read. `warnings` say why the figures are not to be compared like for like.
+    """
+
+    model: VersionResult
+    run_id: str
+    champion: VersionResult | None
+    service_name: str
+    primary_metric: str
+    verdict: Verdict
+    metrics: tuple[MetricComparison, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def primary(self) -> MetricComparison | None:
+        """The figures that the verdict is about."""
+        return next((metric for metric in self.metrics if metric.name == self.primary_metric), None)
 
 
 def short_schema(columns: Iterable[ColumnSchema]) -> tuple[ColumnResult, ...]:

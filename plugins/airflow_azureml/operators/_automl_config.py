@@ -1,0 +1,76 @@
+"""The AutoML arguments that an operator was given, made into what a run or a pipeline is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_azureml import _arguments as arguments
+from airflow_azureml._sources import check_column
+from azureml_workspace.records import AutoMLConfig, ComputeTarget
+
+if TYPE_CHECKING:
+    from azureml_workspace.records import DatasetVersion
+
+
+class AutoMLArguments(Protocol):
+    """What an operator with AutoML's parameters holds, as rendered."""
+
+    label_column_name: Any
+    primary_metric: Any
+    experiment_timeout_minutes: Any
+    iterations: Any
+    max_concurrent_iterations: Any
+    allowed_models: Any
+    blocked_models: Any
+    enable_early_stopping: Any
+    n_cross_validations: Any
+    validation_size: Any
+    experiment_exit_score: Any
+    exclude_columns: Any
+    compute_target: Any
+    vm_size: Any
+    max_nodes: Any
+    seed: Any
+
+
+def automl_config(given: AutoMLArguments, dataset_name: str) -> AutoMLConfig:
+    """The parameters of AutoML on that dataset.
+
+    :raises InvalidRequest: an argument cannot be understood; whether the values can work is `validate`'s to say.
+    """
+    optional = arguments.optional
+    return AutoMLConfig(
+        dataset_name=dataset_name,
+        label_column_name=arguments.text("label_column_name", given.label_column_name),
+        primary_metric=arguments.text("primary_metric", given.primary_metric),
+        experiment_timeout_minutes=arguments.number("experiment_timeout_minutes", given.experiment_timeout_minutes),
+        iterations=optional(arguments.integer, "iterations", given.iterations),
+        max_concurrent_iterations=arguments.integer("max_concurrent_iterations", given.max_concurrent_iterations),
+        allowed_models=arguments.names("allowed_models", given.allowed_models),
+        blocked_models=arguments.names("blocked_models", given.blocked_models),
+        enable_early_stopping=arguments.flag("enable_early_stopping", given.enable_early_stopping),
+        n_cross_validations=optional(arguments.integer, "n_cross_validations", given.n_cross_validations),
+        validation_size=optional(arguments.number, "validation_size", given.validation_size),
+        experiment_exit_score=optional(arguments.number, "experiment_exit_score", given.experiment_exit_score),
+        exclude_columns=arguments.names("exclude_columns", given.exclude_columns),
+        compute_target=arguments.text("compute_target", given.compute_target),
+        seed=arguments.integer("seed", given.seed),
+    )
+
+
+def compute_target(given: AutoMLArguments) -> ComputeTarget:
+    """The cluster to run on, as it is made when there is none. :raises InvalidRequest:"""
+    return ComputeTarget(
+        name=arguments.text("compute_target", given.compute_target),
+        vm_size=arguments.text("vm_size", given.vm_size),
+        max_nodes=arguments.integer("max_nodes", given.max_nodes),
+    )
+
+
+def check_columns(config: AutoMLConfig, dataset: DatasetVersion) -> None:
+    """:raises InvalidRequest: the label or an excluded column is none of the dataset's."""
+    columns = [column.name for column in dataset.columns]
+    where = f"dataset {dataset.name} version {dataset.version}"
+    check_column("label_column_name", config.label_column_name, columns, where=where)
+    for column in config.exclude_columns:
+        check_column("exclude_columns", column, columns, where=where)
