@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._sources import check_column
+from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import AutoMLConfig, ComputeTarget
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ def compute_target(given: AutoMLArguments) -> ComputeTarget:
         vm_size=arguments.text("vm_size", given.vm_size),
         max_nodes=arguments.integer("max_nodes", given.max_nodes),
     )
+
+
+def limit_seconds(config: AutoMLConfig, queue_timeout_minutes: Any) -> float:
+    """Seconds that a run may take, waiting for a node and winding up included. :raises InvalidRequest:"""
+    queue_minutes = arguments.number("queue_timeout_minutes", queue_timeout_minutes)
+    if queue_minutes < 0:
+        raise InvalidRequest(f"queue_timeout_minutes is {queue_minutes:g}; give 0 or more.")
+    return (config.experiment_timeout_minutes + queue_minutes) * 60
 
 
 def check_columns(config: AutoMLConfig, dataset: DatasetVersion) -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._provenance import airflow_tags
 from airflow_azureml._references import Reference, dataset_reference
-from airflow_azureml._sources import check_column
 from airflow_azureml._submission import submission_key
+from airflow_azureml.operators._automl_config import automl_config, check_columns, compute_target, limit_seconds
 from airflow_azureml.operators._remote_run import AzureMLRemoteRunOperator, SubmittedRun
 from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
-from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetVersion, Record, validate_model_name
+from azureml_workspace.records import AutoMLSettings, Record, validate_model_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -153,15 +152,15 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         reference = dataset_reference(self.dataset, self.dataset_version)
         settings = self._settings(reference)
         settings.validate()
-        limit = self._limit(settings)
+        limit = limit_seconds(settings, self.queue_timeout_minutes)
         model_name = arguments.optional(arguments.text, "model_name", self.model_name) or settings.experiment_name
         validate_model_name(model_name)  # now, and not when the run has ended and its model is registered
         model_tags = arguments.tags("model_tags", self.model_tags)
-        compute = self._compute()
+        compute = compute_target(self)
         workspace = self.hook.workspace
 
         dataset = workspace.get_dataset(reference.name, reference.version)
-        self._check_columns(settings, dataset)
+        check_columns(settings, dataset)
         settings = replace(settings, dataset_version=dataset.version)
         workspace.ensure_compute(compute)
         run = workspace.submit_automl(settings, submission_key=submission_key(context, settings))
@@ -196,47 +195,11 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
 
     def _settings(self, dataset: Reference) -> AutoMLSettings:
         """The settings as far as the arguments tell; which version is the latest only the workspace knows."""
-        optional = arguments.optional
-        return AutoMLSettings(
+        return AutoMLSettings.of(
+            automl_config(self, dataset.name),
             experiment_name=arguments.text("experiment_name", self.experiment_name),
-            dataset_name=dataset.name,
             dataset_version=dataset.version or 1,
-            label_column_name=arguments.text("label_column_name", self.label_column_name),
-            primary_metric=arguments.text("primary_metric", self.primary_metric),
-            experiment_timeout_minutes=arguments.number("experiment_timeout_minutes", self.experiment_timeout_minutes),
-            iterations=optional(arguments.integer, "iterations", self.iterations),
-            max_concurrent_iterations=arguments.integer("max_concurrent_iterations", self.max_concurrent_iterations),
-            allowed_models=arguments.names("allowed_models", self.allowed_models),
-            blocked_models=arguments.names("blocked_models", self.blocked_models),
-            enable_early_stopping=arguments.flag("enable_early_stopping", self.enable_early_stopping),
-            n_cross_validations=optional(arguments.integer, "n_cross_validations", self.n_cross_validations),
-            validation_size=optional(arguments.number, "validation_size", self.validation_size),
-            experiment_exit_score=optional(arguments.number, "experiment_exit_score", self.experiment_exit_score),
-            exclude_columns=arguments.names("exclude_columns", self.exclude_columns),
-            compute_target=arguments.text("compute_target", self.compute_target),
-            seed=arguments.integer("seed", self.seed),
         )
-
-    def _compute(self) -> ComputeTarget:
-        return ComputeTarget(
-            name=arguments.text("compute_target", self.compute_target),
-            vm_size=arguments.text("vm_size", self.vm_size),
-            max_nodes=arguments.integer("max_nodes", self.max_nodes),
-        )
-
-    def _limit(self, settings: AutoMLSettings) -> float:
-        """Seconds that the run may take, waiting for a node included."""
-        queue_minutes = arguments.number("queue_timeout_minutes", self.queue_timeout_minutes)
-        if queue_minutes < 0:
-            raise InvalidRequest(f"queue_timeout_minutes is {queue_minutes:g}; give 0 or more.")
-        return (settings.experiment_timeout_minutes + queue_minutes) * 60
-
-    def _check_columns(self, settings: AutoMLSettings, dataset: DatasetVersion) -> None:
-        columns = [column.name for column in dataset.columns]
-        where = f"dataset {dataset.name} version {dataset.version}"
-        check_column("label_column_name", settings.label_column_name, columns, where=where)
-        for column in settings.exclude_columns:
-            check_column("exclude_columns", column, columns, where=where)
 
 
 def _provenance(result: AutoMLResult, submitted: _Memo) -> dict[str, str]:

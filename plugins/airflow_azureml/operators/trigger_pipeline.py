@@ -11,6 +11,7 @@ from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import PipelineReference, pipeline_reference
 from airflow_azureml._submission import submission_key
 from airflow_azureml.links import AzureMLRunLink
+from airflow_azureml.operators._automl_config import limit_seconds
 from airflow_azureml.operators._remote_run import AzureMLRemoteRunOperator, SubmittedRun
 from airflow_azureml.results import PipelineRunResult, SubmittedPipelineRunResult, VersionResult
 from azureml_workspace.errors import InvalidRequest, NotFound
@@ -96,13 +97,11 @@ class AzureMLTriggerPipelineOperator(AzureMLRemoteRunOperator):
         """Check, find the pipeline, post to its endpoint."""
         reference = pipeline_reference(self.pipeline, self.pipeline_version, self.pipeline_id)
         submission = PipelineSubmission(experiment_name=self._experiment(), parameters=_parameters(self.parameters))
-        queue_minutes = arguments.number("queue_timeout_minutes", self.queue_timeout_minutes)
-        if queue_minutes < 0:
-            raise InvalidRequest(f"queue_timeout_minutes is {queue_minutes:g}; give 0 or more.")
         workspace = self.hook.workspace
 
         pipeline = _find(workspace, reference)
         definition = pipeline.definition.with_parameters(submission.parameters)
+        limit = limit_seconds(definition.automl, self.queue_timeout_minutes)
         by_name = reference.pipeline_id is None and reference.version is None
         endpoint = pipeline.pipeline_endpoint if by_name else pipeline.endpoint
         self.log.info(
@@ -114,7 +113,7 @@ class AzureMLTriggerPipelineOperator(AzureMLRemoteRunOperator):
         )
         request = _Request(endpoint=endpoint, submission=submission)
         run = workspace.submit_pipeline(endpoint, submission, submission_key=submission_key(context, request))
-        return SubmittedRun(run=run, limit_seconds=(definition.automl.experiment_timeout_minutes + queue_minutes) * 60)
+        return SubmittedRun(run=run, limit_seconds=limit, metric=definition.automl.primary_metric)
 
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> PipelineRunResult:  # noqa: ARG002
         """What the run made."""
