@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from azureml_local.automl.catalog import select_models
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings, ColumnSchema
+from azureml_workspace.records import AutoMLConfig, AutoMLSettings, ColumnSchema
 
 MIN_ROWS = 50
 """Labelled rows below which no score of a cross-validation means anything."""
@@ -35,12 +35,13 @@ def check_submission(
     """
     settings.validate()
     select_models(settings.allowed_models, settings.blocked_models)
-    _check_columns(settings, columns)
+    check_columns(settings, columns)
     label = next(column for column in columns if column.name == settings.label_column_name)
     _check_label(label, label_counts, rows)
 
 
-def _check_columns(settings: AutoMLSettings, columns: Sequence[ColumnSchema]) -> None:
+def check_columns(settings: AutoMLConfig, columns: Sequence[ColumnSchema]) -> None:
+    """Refuse a label that is no column, and columns left out that leave nothing. :raises InvalidRequest:"""
     names = [column.name for column in columns]
     if settings.label_column_name not in names:
         raise InvalidRequest(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
-from azureml_local.server import dataset_routes, errors, model_routes, run_routes, service_routes
+from azureml_local.server import dataset_routes, errors, model_routes, pipeline_routes, run_routes, service_routes
 from azureml_local.server.dependencies import WorkspaceDependency
 from azureml_local.server.instance import program_version
 from azureml_local.server.middleware import BearerAuth, RequestLog
@@ -29,9 +29,10 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """Which workspace answered."""
+    """Which workspace answered, and the address that the links it gives begin with."""
 
     description: str
+    url: str
 
 
 @_general.get("/health")
@@ -43,7 +44,7 @@ async def health() -> Health:
 @_general.get("/v1/workspace")
 async def describe(workspace: WorkspaceDependency) -> Description:
     """Which workspace answered."""
-    return Description(description=workspace.description)
+    return Description(description=workspace.description, url=workspace.base_url)
 
 
 def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], None]) -> FastAPI:
@@ -74,8 +75,9 @@ def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], N
         dependencies=[Depends(HTTPBearer(auto_error=False, description="the `token` file of the state folder"))],
     )
     app.state.workspace = workspace
-    for part in (_general, dataset_routes.router, run_routes.router, model_routes.router, service_routes.router):
-        app.include_router(part)
+    app.include_router(_general)
+    for routes in (dataset_routes, run_routes, model_routes, pipeline_routes, service_routes):
+        app.include_router(routes.router)
     errors.install(app)
     app.add_middleware(BearerAuth, token=token)
     app.add_middleware(RequestLog)

@@ -11,14 +11,26 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from azureml_local.files import tail_lines
 from azureml_local.jobs.files import LOG_FILE
+from azureml_local.pipelines.files import PIPELINE_LOG, STEP_LOG
 from azureml_local.server.dependencies import WorkspaceDependency, require_same_name
 from azureml_local.server.streaming import file_as_it_is_now
+from azureml_local.store.pipeline_run_records import PIPELINE_RUN, STEP_RUN
 from azureml_workspace.errors import NotFound
-from azureml_workspace.records import AutoMLProgress, AutoMLResult, AutoMLSettings, ChildRun, ComputeTarget, Run
+from azureml_workspace.records import (
+    AutoMLProgress,
+    AutoMLResult,
+    AutoMLSettings,
+    ChildRun,
+    ComputeTarget,
+    PipelineResult,
+    Run,
+    StepRun,
+)
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
 _PUBLIC_FOLDERS = ("outputs", "logs")
+_LOGS = {PIPELINE_RUN: PIPELINE_LOG, STEP_RUN: STEP_LOG}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +63,37 @@ def submit_automl(submission: AutoMLSubmission, workspace: WorkspaceDependency) 
 @router.get("/runs")
 def list_runs(workspace: WorkspaceDependency, experiment: str | None = None) -> list[Run]:
     """Runs, the newest first."""
-    return workspace.runs.list_all(experiment)
+    return workspace.list_runs(experiment)
 
 
 @router.get("/runs/{run_id}")
 def get_run(run_id: str, workspace: WorkspaceDependency) -> Run:
     """One run."""
-    return workspace.runs.get(run_id)
+    return workspace.get_run(run_id)
+
+
+@router.get("/runs/{run_id}/steps")
+def list_steps(run_id: str, workspace: WorkspaceDependency) -> list[StepRun]:
+    """The steps of a pipeline run, in order."""
+    return list(workspace.require_pipeline_run(run_id).steps)
+
+
+@router.get("/runs/{run_id}/pipeline-result")
+def get_pipeline_result(run_id: str, workspace: WorkspaceDependency) -> PipelineResult:
+    """What a pipeline run made."""
+    return workspace.pipelines.result(workspace.require_pipeline_run(run_id).run)
 
 
 @router.get("/runs/{run_id}/children")
 def list_children(run_id: str, workspace: WorkspaceDependency) -> list[ChildRun]:
     """The trials so far, by iteration."""
-    return workspace.runs.children(run_id)
+    return workspace.runs.children(workspace.require_automl_run(run_id).run_id)
 
 
 @router.get("/runs/{run_id}/progress")
 def get_progress(run_id: str, workspace: WorkspaceDependency) -> AutoMLProgress:
     """How far the run is."""
-    return workspace.runs.progress(run_id)
+    return workspace.runs.progress(workspace.require_automl_run(run_id).run_id)
 
 
 @router.get("/runs/{run_id}/result")
@@ -82,8 +106,9 @@ def get_result(run_id: str, workspace: WorkspaceDependency) -> AutoMLResult:
 def get_log(
     run_id: str, workspace: WorkspaceDependency, tail: Annotated[int | None, Query(ge=1, le=100_000)] = None
 ) -> Response:
-    """What the job printed, all of it or the last lines (of its last megabyte)."""
-    path = _run_folder(run_id, workspace) / LOG_FILE
+    """What the job printed, or the story of a pipeline run or step, all of it or the last lines (of a megabyte)."""
+    run = workspace.get_run(run_id)
+    path = _folder_of(run, workspace) / _LOGS.get(run.run_type, LOG_FILE)
     if tail is not None or not path.is_file():
         return PlainTextResponse("\n".join(tail_lines(path, tail or 0)))
     return file_as_it_is_now(path, "text/plain; charset=utf-8")
@@ -123,5 +148,8 @@ def _public_file(folder: Path, path: str) -> Path | None:
 
 
 def _run_folder(run_id: str, workspace: WorkspaceDependency) -> Path:
-    workspace.runs.get(run_id)  # the id becomes a path only when it is one of ours
-    return workspace.home.run(run_id).resolve()
+    return _folder_of(workspace.get_run(run_id), workspace)  # the id becomes a path only when it is one of ours
+
+
+def _folder_of(run: Run, workspace: WorkspaceDependency) -> Path:
+    return workspace.home.run(run.run_id).resolve()

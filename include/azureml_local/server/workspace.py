@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azureml_local.automl.preflight import check_submission
 from azureml_local.jobs.dispatcher import Dispatcher, JobCommand, automl_command, machine_cores
-from azureml_local.jobs.files import read_result
+from azureml_local.jobs.results import automl_result
+from azureml_local.jobs.submission import AutoMLRuns
 from azureml_local.paths import Home
+from azureml_local.pipelines.manager import PipelineManager
+from azureml_local.pipelines.orchestrator import Orchestrator
 from azureml_local.server.instance import program_version
 from azureml_local.services.manager import ServiceManager
 from azureml_local.services.ports import DEFAULT_PORTS, PortRange
@@ -17,11 +19,13 @@ from azureml_local.store.database import Database
 from azureml_local.store.datasets import DatasetStore
 from azureml_local.store.links import Links
 from azureml_local.store.models import ModelStore
+from azureml_local.store.pipeline_run_records import PIPELINE_RUN, STEP_RUN, StoredPipelineRun
+from azureml_local.store.pipeline_runs import PipelineRunStore
+from azureml_local.store.pipelines import PipelineStore
 from azureml_local.store.runs import RunStore
 from azureml_local.store.services import ServiceStore
-from azureml_workspace.errors import Conflict, RunFailed
+from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import AutoMLResult, AutoMLSettings, ModelVersion, Run
-from azureml_workspace.statuses import RunStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +42,11 @@ class WorkspaceConfig:
 
 
 class LocalWorkspace:
-    """The stores, the dispatcher of runs and the manager of services of one state folder."""
+    """The stores, the dispatcher of runs, and the managers of pipelines and of services of one state folder."""
 
     def __init__(self, config: WorkspaceConfig) -> None:
         self.home = config.home
+        self.base_url = config.base_url
         self._database = Database(config.home.database)
         links = Links(config.base_url)
         self.datasets = DatasetStore(self.home, self._database, links)
@@ -50,6 +55,18 @@ class LocalWorkspace:
         self.models = ModelStore(self.home, self._database)
         self.dispatcher = Dispatcher(
             self.home, self.runs, self.datasets, command=config.job_command, cores=config.cores
+        )
+        self._automl = AutoMLRuns(self.runs, self.datasets, self.dispatcher.wake)
+        published, pipeline_runs = PipelineStore(self._database, links), PipelineRunStore(self._database, links)
+        self.orchestrator = Orchestrator(self.home, published, pipeline_runs, self._automl, self.models)
+        self.pipelines = PipelineManager(
+            self.home,
+            published,
+            pipeline_runs,
+            automl=self._automl,
+            datasets=self.datasets,
+            computes=self.computes,
+            wake=self.orchestrator.wake,
         )
         self.services = ServiceManager(
             self.home,
@@ -70,11 +87,13 @@ class LocalWorkspace:
         self.home.sweep()
         self.datasets.remove_unnamed_content()
         self.dispatcher.start()
+        self.orchestrator.start()
         self.services.start()
 
     def close(self) -> None:
-        """Stop looking after jobs and services; they go on without this process."""
+        """Stop looking after jobs, pipeline runs and services; processes go on without this one."""
         self.services.stop()
+        self.orchestrator.stop()
         self.dispatcher.stop()
         self._database.close()
 
@@ -83,37 +102,55 @@ class LocalWorkspace:
 
         :raises InvalidRequest: settings or data cannot work. :raises NotFound: no such dataset or compute target.
         """
-        found = self.runs.find_submitted(submission_key)
+        return self._automl.submit(settings, submission_key)
+
+    def get_run(self, run_id: str) -> Run:
+        """A run of whatever kind. :raises NotFound:"""
+        found = self.pipelines.runs.find(run_id)
         if found is not None:
-            return found
-        settings.validate()
-        storage_key = self.datasets.storage_key(settings.dataset_name, settings.dataset_version)
-        content = self.datasets.content(storage_key)
-        counts = self.datasets.label_counts(storage_key, settings.label_column_name)
-        check_submission(settings, content.columns, counts, content.rows)
-        run, created = self.runs.submit(settings, submission_key, storage_key)
-        if created:
-            self.dispatcher.wake()
+            return found.run
+        return self.pipelines.runs.find_step_run(run_id) or self.runs.get(run_id)
+
+    def list_runs(self, experiment: str | None = None) -> list[Run]:
+        """AutoML runs and pipeline runs, the newest first; those of one experiment when it is named."""
+        runs = [*self.pipelines.runs.list_all(experiment), *self.runs.list_all(experiment)]
+        return sorted(runs, key=lambda run: run.created_at, reverse=True)
+
+    def require_automl_run(self, run_id: str) -> Run:
+        """:raises InvalidRequest: the run is of another kind. :raises NotFound:"""
+        run = self.get_run(run_id)
+        if run.run_type == PIPELINE_RUN:
+            raise InvalidRequest(
+                f"run {run_id} is a pipeline run; ask for its steps (GET /v1/runs/{run_id}/steps), of which one is "
+                "the AutoML run."
+            )
+        if run.run_type == STEP_RUN:
+            raise InvalidRequest(f"run {run_id} is a step of a pipeline run and no AutoML run.")
         return run
 
+    def require_pipeline_run(self, run_id: str) -> StoredPipelineRun:
+        """:raises InvalidRequest: the run is of another kind. :raises NotFound:"""
+        found = self.pipelines.runs.find(run_id)
+        if found is None:
+            run = self.get_run(run_id)
+            raise InvalidRequest(f"run {run_id} is not a pipeline run (it is of type {run.run_type}).")
+        return found
+
     def cancel_run(self, run_id: str) -> Run:
-        """Ask for the run to stop. :raises NotFound:"""
-        run = self.runs.request_cancel(run_id)
-        self.dispatcher.wake()
-        return run
+        """Ask for the run to stop; a step that is no AutoML run stops with its pipeline run. :raises NotFound:"""
+        run = self.get_run(run_id)
+        if run.run_type == PIPELINE_RUN:
+            self.pipelines.cancel(run_id)
+        elif run.run_type == STEP_RUN:
+            self.pipelines.cancel(run.parent_run_id or "")
+        else:
+            return self._automl.cancel(run_id)
+        return self.get_run(run_id)
 
     def automl_result(self, run_id: str) -> AutoMLResult:
         """:raises RunFailed: the run ended without one. :raises Conflict: it has not ended. :raises NotFound:"""
-        run = self.runs.get(run_id)
-        if not run.status.is_terminal:
-            raise Conflict(f"run {run_id} is {run.status.value}; its result is there when it has completed.")
-        if run.status is not RunStatus.COMPLETED:
-            raise RunFailed(f"run {run_id} ended as {run.status.value}: {run.error}")
-        file = read_result(self.home.run(run_id))
-        if file is None or file.result is None:
-            raise RunFailed(f"run {run_id} completed, but its result file is gone or damaged; run it again.")
-        return file.result
+        return automl_result(self.home, self.require_automl_run(run_id))
 
     def register_model(self, name: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
         """The best model of a completed run under `name`. :raises RunFailed, NotFound, InvalidRequest:"""
-        return self.models.register(name, self.runs.get(run_id), tags)
+        return self.models.register(name, self.require_automl_run(run_id), tags)

@@ -41,6 +41,11 @@ class ComputeStore:
                 session.add(row)
             return _record(row)
 
+    def require(self, name: str) -> None:
+        """:raises NotFound: there is no compute target of that name."""
+        with self._database.read() as session:
+            require_compute(session, name)
+
     def list_all(self) -> list[ComputeTarget]:
         """All of them, by name."""
         with self._database.read() as session:

@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from azureml_local.store.schema import SCHEMA_VERSION, Base
+from azureml_local.store.migrations import READABLE_VERSIONS, bring_up_to_date
+from azureml_local.store.schema import SCHEMA_VERSION
 from azureml_workspace.errors import InvalidRequest, StorageFull
 
 _DISK_FULL_MESSAGES = ("database or disk is full", "disk I/O error")
@@ -22,7 +23,7 @@ class Database:
     """The metadata database. Sessions are short: open one, do one thing, leave it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the database, making its tables when it is new.
+        """Open the database, making its tables when it is new and bringing those of an earlier version up to date.
 
         :raises InvalidRequest: another version of this project wrote it, or it is no database.
         :raises StorageFull: the disk is full.
@@ -68,13 +69,12 @@ class Database:
     def _make_tables(self, path: Path) -> None:
         with self._engine.begin() as connection:
             found: int = connection.execute(text("PRAGMA user_version")).scalar_one()
-            if found not in (0, SCHEMA_VERSION):
+            if found and found not in READABLE_VERSIONS:
                 raise InvalidRequest(
-                    f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}; "
+                    f"{path} has schema version {found}, this program reads up to {SCHEMA_VERSION}; "
                     "use the version that made it, or start in another folder (--home)."
                 )
-            Base.metadata.create_all(connection)
-            connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+            bring_up_to_date(connection, found)
 
 
 def _is_disk_full(error: DatabaseError) -> bool:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+PIPELINE_RUNS = "/pipelines/v1.0/PipelineRuns"
+PIPELINE_SUBMIT = f"{PIPELINE_RUNS}/PipelineSubmit"
+ENDPOINT_SUBMIT = f"{PIPELINE_RUNS}/PipelineEndpointSubmit/Id"
+"""Azure's paths; below them stands the id of a pipeline run, a published pipeline, or a pipeline endpoint."""
+
 
 @dataclass(frozen=True)
 class Links:
@@ -19,3 +24,15 @@ class Links:
     def run(self, run_id: str) -> str:
         """A run."""
         return f"{self.base_url}/v1/runs/{quote(run_id)}"
+
+    def pipeline(self, pipeline_id: str) -> str:
+        """A published pipeline."""
+        return f"{self.base_url}/v1/pipelines/{quote(pipeline_id)}"
+
+    def pipeline_submit(self, pipeline_id: str) -> str:
+        """Where one version of a pipeline is submitted."""
+        return f"{self.base_url}{PIPELINE_SUBMIT}/{quote(pipeline_id)}"
+
+    def endpoint_submit(self, endpoint_id: str) -> str:
+        """Where the default version of a pipeline is submitted."""
+        return f"{self.base_url}{ENDPOINT_SUBMIT}/{quote(endpoint_id)}"

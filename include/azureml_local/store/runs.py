@@ -20,7 +20,7 @@ from azureml_workspace.records import AutoMLProgress, AutoMLSettings, ChildRun, 
 from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, FAILED_RUN_STATUSES, RunStatus
 
 RUN_TYPE = "automl"
-_SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
+SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
 """A submission key whose run is one of these submits anew: a run that is being cancelled will give no result."""
 
 
@@ -52,7 +52,15 @@ class RunStore:
             row = _submitted(session, submission_key)
             return None if row is None else self._record(row)
 
-    def submit(self, settings: AutoMLSettings, submission_key: str, storage_key: str) -> tuple[Run, bool]:
+    def find_step(self, parent_run_id: str) -> Run | None:
+        """The run that is the AutoML step of this pipeline run, however it ended."""
+        with self._database.read() as session:
+            row = session.scalar(select(RunRow).where(RunRow.parent_run_id == parent_run_id))
+            return None if row is None else self._record(row)
+
+    def submit(
+        self, settings: AutoMLSettings, submission_key: str, storage_key: str, *, parent_run_id: str | None = None
+    ) -> tuple[Run, bool]:
         """Put a run at the end of the queue, or find the one of this key; the flag tells whether it is new.
 
         :raises InvalidRequest: the key is empty. :raises NotFound: no such compute target.
@@ -66,6 +74,7 @@ class RunStore:
             require_compute(session, settings.compute_target)
             row = RunRow(
                 run_id=f"AutoML_{uuid.uuid4()}",
+                parent_run_id=parent_run_id,
                 experiment_name=settings.experiment_name,
                 submission_key=submission_key,
                 compute_target=settings.compute_target,
@@ -183,13 +192,14 @@ class RunStore:
             started_at=row.started_at,
             ended_at=row.ended_at,
             submission_key=row.submission_key,
+            parent_run_id=row.parent_run_id,
             error=row.error,
             properties=row.properties,
         )
 
 
 def _submitted(session: Session, submission_key: str) -> RunRow | None:
-    return session.scalar(select(RunRow).where(RunRow.submission_key == submission_key, RunRow.status.not_in(_SPENT)))
+    return session.scalar(select(RunRow).where(RunRow.submission_key == submission_key, RunRow.status.not_in(SPENT)))
 
 
 def _require(session: Session, run_id: str) -> RunRow:

@@ -8,9 +8,14 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, DateTime, Dialect, Enum, ForeignKey, Index, TypeDecorator, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from azureml_workspace.statuses import RunStatus, ServiceState
+from azureml_workspace.statuses import PipelineStatus, RunStatus, ServiceState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What changed from one to the next is in `migrations.py`."""
+
+
+SPENT_STATUSES = "'Failed', 'Canceled', 'CancelRequested'"
+"""Of runs whose submission key submits anew."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -38,6 +43,7 @@ class Base(DeclarativeBase):
         # As text with the names Azure uses, so that the file can be read by a person with `sqlite3`.
         RunStatus: Enum(RunStatus, native_enum=False, length=20, values_callable=list),
         ServiceState: Enum(ServiceState, native_enum=False, length=20, values_callable=list),
+        PipelineStatus: Enum(PipelineStatus, native_enum=False, length=20, values_callable=list),
     }
 
 
@@ -72,7 +78,10 @@ class ComputeRow(Base):
 
 
 class RunRow(Base):
-    """One AutoML run. `number` is its place in the queue; `events_read` is how far events.jsonl has been taken in."""
+    """One AutoML run. `number` is its place in the queue; `events_read` is how far events.jsonl has been taken in.
+
+    `parent_run_id` is the pipeline run that it is a step of.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -81,12 +90,15 @@ class RunRow(Base):
             "ix_runs_live_submission_key",
             "submission_key",
             unique=True,
-            sqlite_where=text("status NOT IN ('Failed', 'Canceled', 'CancelRequested')"),
+            sqlite_where=text(f"status NOT IN ({SPENT_STATUSES})"),
         ),
+        # A pipeline run has one AutoML run, however often the server was killed around its submission.
+        Index("ix_runs_parent_run_id", "parent_run_id", unique=True),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     run_id: Mapped[str] = mapped_column(unique=True)
+    parent_run_id: Mapped[str | None]
     experiment_name: Mapped[str] = mapped_column(index=True)
     submission_key: Mapped[str]
     compute_target: Mapped[str]
@@ -153,3 +165,79 @@ class ServiceRow(Base):
     live: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class PipelineEndpointRow(Base):
+    """The name of a pipeline, its stable address (`endpoint_id`) and the version that this submits."""
+
+    __tablename__ = "pipeline_endpoints"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    endpoint_id: Mapped[str] = mapped_column(unique=True)
+    default_version: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class PipelineRow(Base):
+    """One published version of a pipeline."""
+
+    __tablename__ = "published_pipelines"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    pipeline_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(ForeignKey("pipeline_endpoints.name"))
+    version: Mapped[int]
+    status: Mapped[PipelineStatus]
+    definition: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class PipelineRunRow(Base):
+    """One run of a published pipeline.
+
+    `settings` are those of its AutoML step, with the dataset version that the submission came to; `assignments` are the
+    parameters as given, `parameters` all of them as they are in effect.
+    """
+
+    __tablename__ = "pipeline_runs"
+    __table_args__ = (
+        Index(
+            "ix_pipeline_runs_live_submission_key",
+            "submission_key",
+            unique=True,
+            sqlite_where=text(f"status NOT IN ({SPENT_STATUSES})"),
+        ),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(unique=True)
+    pipeline_id: Mapped[str] = mapped_column(ForeignKey("published_pipelines.pipeline_id"), index=True)
+    experiment_name: Mapped[str] = mapped_column(index=True)
+    submission_key: Mapped[str | None]
+    settings: Mapped[dict[str, Any]]
+    assignments: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]]
+    run_source: Mapped[str]
+    description: Mapped[str]
+    tags: Mapped[dict[str, Any]]
+    status: Mapped[RunStatus] = mapped_column(index=True)
+    error: Mapped[str]
+    properties: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class StepRow(Base):
+    """One step of a pipeline run, in the order of `position`. `run_id` is None until it starts."""
+
+    __tablename__ = "pipeline_steps"
+
+    parent_run_id: Mapped[str] = mapped_column(ForeignKey("pipeline_runs.run_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    run_id: Mapped[str | None] = mapped_column(unique=True)
+    status: Mapped[RunStatus]
+    error: Mapped[str]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-from azureml_workspace.errors import InvalidRequest, NotFound, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.local.answers import record, run_path, segment
 from azureml_workspace.local.client import ControlPlane
 from azureml_workspace.local.credential import BearerToken
+from azureml_workspace.local.pipelines import PipelineCalls
 from azureml_workspace.records import (
     AutoMLProgress,
     AutoMLResult,
@@ -21,15 +23,12 @@ from azureml_workspace.records import (
     DatasetVersion,
     DeploySettings,
     ModelVersion,
-    Record,
     RequestSummary,
     Run,
     ServiceKeys,
     WebService,
 )
 from azureml_workspace.settings import WorkspaceSettings
-
-R = TypeVar("R", bound=Record)
 
 _INGESTION_SECONDS = 900.0
 """The server types and profiles the whole file before it answers."""
@@ -49,11 +48,8 @@ def open_local(settings: WorkspaceSettings, on_secret: Callable[[str], None]) ->
     )
 
 
-class LocalWorkspace:
+class LocalWorkspace(PipelineCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
-
-    def __init__(self, server: ControlPlane) -> None:
-        self._server = server
 
     def __repr__(self) -> str:
         return f"LocalWorkspace({self._server.url!r})"
@@ -71,58 +67,58 @@ class LocalWorkspace:
         path = _readable_file(source.path)
         answer = self._server.json(
             "POST",
-            f"/v1/datasets/{_segment('dataset', name)}/versions",
+            f"/v1/datasets/{segment('dataset', name)}/versions",
             query={"separator": source.separator, "encoding": source.encoding, "tags": dumps(dict(tags or {}))},
             upload=lambda: path.open("rb"),
             read_timeout=_INGESTION_SECONDS,
         )
-        return _record(DatasetVersion, answer)
+        return record(DatasetVersion, answer)
 
     def get_dataset(self, name: str, version: int | None = None) -> DatasetVersion:
         """Read one version."""
-        return _record(DatasetVersion, self._get(f"/v1/datasets/{_segment('dataset', name)}", version=version))
+        return record(DatasetVersion, self._get(f"/v1/datasets/{segment('dataset', name)}", version=version))
 
     def take_rows(self, name: str, version: int, count: int) -> list[dict[str, Any]]:
         """Read the first rows."""
-        rows = self._get(f"/v1/datasets/{_segment('dataset', name)}/versions/{version}/rows", count=count)
+        rows = self._get(f"/v1/datasets/{segment('dataset', name)}/versions/{version}/rows", count=count)
         return [dict(row) for row in rows]
 
     # Compute and runs
 
     def ensure_compute(self, target: ComputeTarget) -> ComputeTarget:
         """Find or create the compute target."""
-        path = f"/v1/computes/{_segment('compute target', target.name)}"
-        return _record(ComputeTarget, self._server.json("PUT", path, body=target.to_dict()))
+        path = f"/v1/computes/{segment('compute target', target.name)}"
+        return record(ComputeTarget, self._server.json("PUT", path, body=target.to_dict()))
 
     def submit_automl(self, settings: AutoMLSettings, *, submission_key: str) -> Run:
         """Submit, or find the run of this key."""
         settings.validate()
         body = {"settings": settings.to_dict(), "submission_key": submission_key}
-        return _record(Run, self._server.json("POST", "/v1/automl-runs", body=body))
+        return record(Run, self._server.json("POST", "/v1/automl-runs", body=body))
 
     def get_run(self, run_id: str) -> Run:
         """Read one run."""
-        return _record(Run, self._get(_run(run_id)))
+        return record(Run, self._get(run_path(run_id)))
 
     def list_child_runs(self, run_id: str) -> list[ChildRun]:
         """Read the trials."""
-        return [_record(ChildRun, child) for child in self._get(f"{_run(run_id)}/children")]
+        return [record(ChildRun, child) for child in self._get(f"{run_path(run_id)}/children")]
 
     def automl_progress(self, run_id: str) -> AutoMLProgress:
         """Read how far the run is."""
-        return _record(AutoMLProgress, self._get(f"{_run(run_id)}/progress"))
+        return record(AutoMLProgress, self._get(f"{run_path(run_id)}/progress"))
 
     def automl_result(self, run_id: str) -> AutoMLResult:
         """Read what the run found."""
-        return _record(AutoMLResult, self._get(f"{_run(run_id)}/result"))
+        return record(AutoMLResult, self._get(f"{run_path(run_id)}/result"))
 
     def cancel_run(self, run_id: str) -> Run:
         """Ask for the run to stop."""
-        return _record(Run, self._server.json("POST", f"{_run(run_id)}/cancel"))
+        return record(Run, self._server.json("POST", f"{run_path(run_id)}/cancel"))
 
     def list_run_files(self, run_id: str) -> list[str]:
         """Read the paths of the run's files."""
-        return [str(path) for path in self._get(f"{_run(run_id)}/files")]
+        return [str(path) for path in self._get(f"{run_path(run_id)}/files")]
 
     def read_run_file(self, run_id: str, path: str) -> bytes:
         """Read one file of the run."""
@@ -130,34 +126,36 @@ class LocalWorkspace:
         # A dot segment would be folded away by the HTTP library and ask for another route altogether.
         if not all(segment.strip(".") for segment in segments):
             raise NotFound(f"run {run_id} has no file {path!r}; `list_run_files` lists those it has.")
-        return self._server.call("GET", f"{_run(run_id)}/files/{'/'.join(quote(s, safe='') for s in segments)}").content
+        return self._server.call(
+            "GET", f"{run_path(run_id)}/files/{'/'.join(quote(s, safe='') for s in segments)}"
+        ).content
 
     # Models
 
     def register_model(self, name: str, run_id: str, *, tags: Mapping[str, str] | None = None) -> ModelVersion:
         """Register the run's best model, or find the version that it is."""
         body = {"run_id": run_id, "tags": dict(tags or {})}
-        path = f"/v1/models/{_segment('model', name)}/versions"
-        return _record(ModelVersion, self._server.json("POST", path, body=body))
+        path = f"/v1/models/{segment('model', name)}/versions"
+        return record(ModelVersion, self._server.json("POST", path, body=body))
 
     def get_model(self, name: str, version: int | None = None) -> ModelVersion:
         """Read one version."""
-        return _record(ModelVersion, self._get(f"/v1/models/{_segment('model', name)}", version=version))
+        return record(ModelVersion, self._get(f"/v1/models/{segment('model', name)}", version=version))
 
     # Web services
 
     def deploy(self, settings: DeploySettings) -> WebService:
         """Ask for the service to be created or updated."""
         settings.validate()
-        return _record(WebService, self._server.json("PUT", _service(settings.service_name), body=settings.to_dict()))
+        return record(WebService, self._server.json("PUT", _service(settings.service_name), body=settings.to_dict()))
 
     def get_service(self, name: str) -> WebService:
         """Read one service."""
-        return _record(WebService, self._get(_service(name)))
+        return record(WebService, self._get(_service(name)))
 
     def list_services(self) -> Sequence[WebService]:
         """Read all services."""
-        return [_record(WebService, service) for service in self._get("/v1/services")]
+        return [record(WebService, service) for service in self._get("/v1/services")]
 
     def delete_service(self, name: str) -> None:
         """Stop and remove the service."""
@@ -169,7 +167,7 @@ class LocalWorkspace:
     def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
         """Switch request telemetry."""
         path = f"{_service(name)}/insights"
-        return _record(WebService, self._server.json("PUT", path, body={"enabled": enabled}))
+        return record(WebService, self._server.json("PUT", path, body={"enabled": enabled}))
 
     def service_logs(self, name: str, *, tail: int = 200) -> str:
         """Read the end of the service's log."""
@@ -177,45 +175,20 @@ class LocalWorkspace:
 
     def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
         """Read the telemetry summary."""
-        return _record(RequestSummary, self._get(f"{_service(name)}/requests", since_seconds=since_seconds))
+        return record(RequestSummary, self._get(f"{_service(name)}/requests", since_seconds=since_seconds))
 
     def service_keys(self, name: str) -> ServiceKeys:
         """Read both keys."""
-        return _record(ServiceKeys, self._server.json("POST", f"{_service(name)}/keys"))
+        return record(ServiceKeys, self._server.json("POST", f"{_service(name)}/keys"))
 
     def regenerate_key(self, name: str, *, secondary: bool = False) -> ServiceKeys:
         """Replace one key."""
         path = f"{_service(name)}/keys/regenerate"
-        return _record(ServiceKeys, self._server.json("POST", path, body={"secondary": secondary}))
-
-    def _get(self, path: str, **query: Any) -> Any:
-        return self._server.json("GET", path, query=query)
-
-
-def _run(run_id: str) -> str:
-    return f"/v1/runs/{_segment('run', run_id)}"
+        return record(ServiceKeys, self._server.json("POST", path, body={"secondary": secondary}))
 
 
 def _service(name: str) -> str:
-    return f"/v1/services/{_segment('service', name)}"
-
-
-def _segment(what: str, name: str) -> str:
-    """`name` as one segment of a URL path."""
-    if not name.strip(".") or "/" in name:
-        raise InvalidRequest(f"{name!r} cannot be the name of a {what}: give one that is not empty and has no slash.")
-    return quote(name, safe="")
-
-
-def _record(kind: type[R], data: Any) -> R:
-    try:
-        return kind.from_dict(data)
-    except InvalidRequest as error:
-        # The caller asked for nothing wrong: the two sides disagree about the record.
-        raise WorkspaceError(
-            f"the local Azure ML server's answer is not understood ({error}); "
-            "server and client are probably of different versions: restart the server."
-        ) from error
+    return f"/v1/services/{segment('service', name)}"
 
 
 def _readable_file(text: str) -> Path:

@@ -1,0 +1,160 @@
+"""Published pipelines of this workspace: what people ask of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from azureml_local.automl.catalog import select_models
+from azureml_local.automl.preflight import check_columns
+from azureml_local.files import read_json
+from azureml_local.jobs.results import require_completed
+from azureml_local.jobs.submission import AutoMLRuns
+from azureml_local.paths import Home
+from azureml_local.pipelines.files import RESULT_OUTPUT
+from azureml_local.store.computes import ComputeStore
+from azureml_local.store.datasets import DatasetStore
+from azureml_local.store.pipeline_run_records import NewPipelineRun
+from azureml_local.store.pipeline_runs import PipelineRunStore
+from azureml_local.store.pipelines import PipelineStore
+from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
+from azureml_workspace.records import (
+    AUTOML_STEP,
+    REGISTER_STEP,
+    PipelineDefinition,
+    PipelineResult,
+    PipelineSubmission,
+    PublishedPipeline,
+    Run,
+)
+from azureml_workspace.statuses import PipelineStatus
+
+logger = logging.getLogger(__name__)
+
+STEPS = (AUTOML_STEP, REGISTER_STEP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """What was posted to an endpoint. Without a `key` every post makes a run of its own."""
+
+    submission: PipelineSubmission
+    key: str | None = None
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+class PipelineManager:
+    """The pipelines of this workspace and their runs. Calls return at once; the orchestrator does the work."""
+
+    def __init__(
+        self,
+        home: Home,
+        pipelines: PipelineStore,
+        runs: PipelineRunStore,
+        *,
+        automl: AutoMLRuns,
+        datasets: DatasetStore,
+        computes: ComputeStore,
+        wake: Callable[[], None],
+    ) -> None:
+        self._home = home
+        self.published = pipelines
+        self.runs = runs
+        self._automl = automl
+        self._datasets = datasets
+        self._computes = computes
+        self._wake = wake
+
+    def publish(self, definition: PipelineDefinition) -> PublishedPipeline:
+        """Publish the definition (`Workspace.publish_pipeline`). :raises InvalidRequest: it cannot work."""
+        definition.validate()
+        select_models(definition.automl.allowed_models, definition.automl.blocked_models)
+        try:
+            dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
+            self._computes.require(definition.automl.compute_target)
+        except NotFound as error:
+            raise InvalidRequest(f"pipeline {definition.name} cannot work: {error}") from error
+        check_columns(definition.automl, dataset.columns)
+        pipeline, created = self.published.publish(definition)
+        if created:
+            logger.info("pipeline %s version %d published: %s", pipeline.name, pipeline.version, pipeline.pipeline_id)
+        return pipeline
+
+    def set_status(self, pipeline_id: str, status: PipelineStatus) -> PublishedPipeline:
+        """Enable or disable one version. :raises NotFound:"""
+        pipeline = self.published.set_status(pipeline_id, status)
+        logger.info("pipeline %s version %d is %s", pipeline.name, pipeline.version, pipeline.status.value)
+        return pipeline
+
+    def submit(self, pipeline_id: str, submitted: Submitted) -> Run:
+        """Run one version, or find the run of this key.
+
+        :raises NotFound: no such pipeline, dataset or compute target. :raises Conflict: it is disabled.
+        :raises InvalidRequest: a parameter, or the data, cannot be used.
+        """
+        found = self._find_submitted(submitted)
+        if found is not None:
+            return found
+        pipeline = self.published.get(pipeline_id)
+        if pipeline.status is not PipelineStatus.ACTIVE:
+            raise Conflict(
+                f"version {pipeline.version} of pipeline {pipeline.name!r} is {pipeline.status.value}; enable it, or "
+                "submit another version."
+            )
+        return self._submit(pipeline, submitted)
+
+    def submit_default(self, endpoint_id: str, submitted: Submitted) -> Run:
+        """Run the default version of a pipeline endpoint; see `submit`."""
+        found = self._find_submitted(submitted)
+        if found is not None:
+            return found
+        pipeline = self.published.default_of(endpoint_id)
+        if pipeline.status is not PipelineStatus.ACTIVE:
+            raise Conflict(
+                f"the default version {pipeline.version} of pipeline {pipeline.name!r} is {pipeline.status.value}; "
+                "enable it, or make another version the default."
+            )
+        return self._submit(pipeline, submitted)
+
+    def cancel(self, run_id: str) -> None:
+        """Ask for a pipeline run to stop. :raises NotFound:"""
+        self.runs.request_cancel(run_id)
+        self._wake()
+
+    def result(self, run: Run) -> PipelineResult:
+        """What a pipeline run made. :raises RunFailed: it ended without one. :raises Conflict: it has not ended."""
+        require_completed(run)
+        content = read_json(self._home.run(run.run_id) / RESULT_OUTPUT)
+        if content is None:
+            raise RunFailed(f"run {run.run_id} completed, but its {RESULT_OUTPUT} is gone; run the pipeline again.")
+        return PipelineResult.from_dict(content)
+
+    def _find_submitted(self, submitted: Submitted) -> Run | None:
+        return None if submitted.key is None else self.runs.find_submitted(submitted.key)
+
+    def _submit(self, pipeline: PublishedPipeline, submitted: Submitted) -> Run:
+        submission = submitted.submission
+        definition = pipeline.definition.with_parameters(submission.parameters)
+        dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
+        settings = definition.settings(
+            experiment_name=submission.experiment_name or definition.experiment_name, latest_version=dataset.version
+        )
+        self._automl.check(settings)
+        new = NewPipelineRun(
+            pipeline=pipeline,
+            settings=settings,
+            assignments=submission.parameters,
+            parameters={**definition.parameters, "dataset_version": str(dataset.version)},
+            run_source=submission.run_source,
+            description=submitted.description,
+            tags=submitted.tags,
+            properties=submitted.properties,
+        )
+        run, created = self.runs.submit(new, STEPS, submitted.key)
+        if created:
+            logger.info("pipeline %s version %d submitted: run %s", pipeline.name, pipeline.version, run.run_id)
+            self._wake()
+        return run

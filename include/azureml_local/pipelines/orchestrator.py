@@ -1,0 +1,223 @@
+"""The orchestrator: takes every pipeline run from step to step, in one thread.
+
+Where a run stands is in the database alone, and each look does what is left to do from there. So nothing is lost with
+this process: the next orchestrator goes on, and what was done but not noted is found and not done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from pathlib import Path
+
+from azureml_local.files import no_room_as_storage_full, write_json
+from azureml_local.jobs.results import automl_result
+from azureml_local.jobs.submission import AutoMLRuns
+from azureml_local.paths import Home
+from azureml_local.pipelines.files import MODEL_OUTPUT, PIPELINE_LOG, RESULT_OUTPUT, STEP_LOG, tell
+from azureml_local.pipelines.story import model_tags, result_line, step_story, submission_story
+from azureml_local.store.models import ModelStore
+from azureml_local.store.pipeline_run_records import StepEnd, StoredPipelineRun
+from azureml_local.store.pipeline_runs import PipelineRunStore
+from azureml_local.store.pipelines import PipelineStore
+from azureml_local.troubles import TroubleLog
+from azureml_workspace.errors import StorageFull, WorkspaceError
+from azureml_workspace.records import (
+    AUTOML_STEP,
+    REGISTER_STEP,
+    AutoMLResult,
+    ModelVersion,
+    PipelineResult,
+    PublishedPipeline,
+    Run,
+    StepRun,
+)
+from azureml_workspace.statuses import RunStatus
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+_IDLE_SECONDS = 5.0
+_AFTER_ERROR_SECONDS = 5.0
+_PASSED_ON = ("best_child_run_id", "best_algorithm", "best_score")
+"""Properties of the AutoML run that the pipeline run has too."""
+
+
+class Orchestrator:
+    """Owns the changes of pipeline runs while the server runs."""
+
+    def __init__(
+        self, home: Home, pipelines: PipelineStore, runs: PipelineRunStore, automl: AutoMLRuns, models: ModelStore
+    ) -> None:
+        self._home = home
+        self._pipelines = pipelines
+        self._runs = runs
+        self._automl = automl
+        self._models = models
+        self._troubles = TroubleLog(logger)
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
+
+    def start(self) -> None:
+        """Go on with the runs that an earlier server left, in the background."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at the runs now: one was submitted or cancelled."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop. The next server goes on where this one stood."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+
+    def step(self) -> float:
+        """Look at every run once; gives the seconds until the next look is worth it."""
+        active = self._runs.active()
+        for found in active:
+            with self._troubles.isolated(f"pipeline run {found.run.run_id}"):
+                self._look_at(found)
+        return POLL_SECONDS if active else _IDLE_SECONDS
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            pause = _AFTER_ERROR_SECONDS
+            with self._troubles.isolated("the orchestrator"):
+                pause = self.step()
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def _look_at(self, found: StoredPipelineRun) -> None:
+        automl = found.step(AUTOML_STEP)
+        if automl.run_id is None:
+            self._start_automl(found)
+        elif not automl.status.is_terminal:
+            self._follow_automl(found, automl, self._automl.store.get(automl.run_id))
+        elif found.is_cancelled:
+            self._finish(found, RunStatus.CANCELED, "cancelled on request")
+        else:
+            self._register(found, self._automl.store.get(automl.run_id))
+
+    # The AutoML step
+
+    def _start_automl(self, found: StoredPipelineRun) -> None:
+        run_id = found.run.run_id
+        # Not by its key alone: the run that a killed server submitted may have been cancelled by now.
+        run = self._automl.store.find_step(run_id)
+        if run is None and found.is_cancelled:
+            self._finish(found, RunStatus.CANCELED, "cancelled before it started")
+            return
+        tell(self._log(found), *submission_story(found, self._pipelines.get(found.pipeline_id)))
+        if run is None:
+            try:
+                run = self._automl.submit(found.settings, f"{run_id}/{AUTOML_STEP}", parent_run_id=run_id)
+            except StorageFull:
+                raise  # how it failed could not be stored either
+            except WorkspaceError as error:
+                self._fail(found, AUTOML_STEP, f"it could not be submitted: {error}")
+                return
+        self._runs.start_step(run_id, AUTOML_STEP, run.run_id, {"automl_run_id": run.run_id})
+        tell(self._log(found), f"step {AUTOML_STEP}: submitted as run {run.run_id}")
+        tell(self._home.run(run.run_id) / STEP_LOG, *step_story(found))
+
+    def _follow_automl(self, found: StoredPipelineRun, step: StepRun, run: Run) -> None:
+        if not run.status.is_terminal:
+            if found.is_cancelled and run.status is not RunStatus.CANCEL_REQUESTED:
+                self._automl.cancel(run.run_id)
+                self._tell_of_automl(found, run, "cancellation requested")
+            elif run.status is not step.status:
+                self._runs.advance_step(found.run.run_id, step.name, run.status)
+                self._tell_of_automl(found, run, run.status.value)
+        elif run.status is RunStatus.COMPLETED:
+            self._end_automl(found, run)
+        elif run.status is RunStatus.FAILED:
+            self._fail(found, step.name, run.error, step_run_id=run.run_id)
+        else:
+            end = StepEnd(name=step.name, status=run.status, error=run.error)
+            by_step = f"its step {step.name} (run {run.run_id}) was cancelled: {run.error}"
+            self._finish(found, run.status, "cancelled on request" if found.is_cancelled else by_step, end)
+
+    def _end_automl(self, found: StoredPipelineRun, run: Run) -> None:
+        try:
+            result = automl_result(self._home, run)
+        except WorkspaceError as error:
+            self._fail(found, AUTOML_STEP, str(error), step_run_id=run.run_id)
+            return
+        properties = {name: run.properties[name] for name in _PASSED_ON if name in run.properties}
+        self._runs.end_step(found.run.run_id, StepEnd(name=AUTOML_STEP, status=run.status), properties)
+        self._tell_of_automl(found, run, f"Completed: {result_line(result)}")
+
+    # The registration
+
+    def _register(self, found: StoredPipelineRun, automl: Run) -> None:
+        step = found.step(REGISTER_STEP)
+        step_run_id = step.run_id or str(uuid.uuid4())
+        if step.run_id is None:
+            self._runs.start_step(found.run.run_id, step.name, step_run_id, {})
+            tell(self._log(found), f"step {step.name}: started as run {step_run_id}")
+        log = self._home.run(step_run_id) / STEP_LOG
+        pipeline = self._pipelines.get(found.pipeline_id)
+        definition = pipeline.definition
+        tell(log, f"registering the best model of run {automl.run_id} as {definition.model_name}")
+        try:
+            result = automl_result(self._home, automl)
+            tags = {**definition.model_tags, **model_tags(found, pipeline, result)}
+            model = self._models.register(definition.model_name, automl, tags)
+            self._write_outputs(found, pipeline, result, model, self._home.run(step_run_id))
+        except WorkspaceError as error:
+            tell(log, f"failed: {error}")
+            self._fail(found, step.name, str(error), step_run_id=step_run_id)
+            return
+        named = f"{model.name}:{model.version}"
+        tell(log, f"registered as version {model.version}", f"tags: {tags}")
+        ended = self._runs.complete(found.run.run_id, step.name, {"model": named})
+        tell(self._log(found), f"step {step.name}: Completed: model {named}", _last_line(ended))
+        logger.info("pipeline run %s ended: %s %s", ended.run_id, ended.status.value, named)
+
+    def _write_outputs(
+        self,
+        found: StoredPipelineRun,
+        pipeline: PublishedPipeline,
+        result: AutoMLResult,
+        model: ModelVersion,
+        step_folder: Path,
+    ) -> None:
+        made = PipelineResult(
+            run_id=found.run.run_id,
+            pipeline_id=pipeline.pipeline_id,
+            pipeline_name=pipeline.name,
+            pipeline_version=pipeline.version,
+            dataset_name=found.settings.dataset_name,
+            dataset_version=found.settings.dataset_version,
+            automl=result,
+            model=model,
+        )
+        with no_room_as_storage_full("the outputs of the pipeline run"):
+            write_json(step_folder / MODEL_OUTPUT, model)
+            write_json(self._home.run(found.run.run_id) / RESULT_OUTPUT, made)
+
+    # How it ends
+
+    def _fail(self, found: StoredPipelineRun, step: str, reason: str, *, step_run_id: str | None = None) -> None:
+        which = f"step {step}" if step_run_id is None else f"step {step} (run {step_run_id})"
+        end = StepEnd(name=step, status=RunStatus.FAILED, error=reason)
+        self._finish(found, RunStatus.FAILED, f"{which} failed: {reason}", end)
+
+    def _finish(self, found: StoredPipelineRun, status: RunStatus, error: str, step: StepEnd | None = None) -> None:
+        ended = self._runs.finish(found.run.run_id, status, error, step)
+        tell(self._log(found), _last_line(ended))
+        logger.info("pipeline run %s ended: %s %s", ended.run_id, ended.status.value, ended.error)
+
+    def _tell_of_automl(self, found: StoredPipelineRun, run: Run, what: str) -> None:
+        tell(self._log(found), f"step {AUTOML_STEP}: {what}")
+        tell(self._home.run(run.run_id) / STEP_LOG, what)
+
+    def _log(self, found: StoredPipelineRun) -> Path:
+        return self._home.run(found.run.run_id) / PIPELINE_LOG
+
+
+def _last_line(ended: Run) -> str:
+    return f"{ended.status.value}: {ended.error}" if ended.error else ended.status.value

@@ -1,0 +1,155 @@
+"""Azure's own shape of a submission and of a pipeline run (the REST models of `azureml-pipeline-core`)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from azureml_local.pipelines.manager import STEPS, Submitted
+from azureml_local.store.pipeline_run_records import StoredPipelineRun
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records import PipelineSubmission
+from azureml_workspace.statuses import RunStatus
+
+SUBMISSION_KEY = "submission_key"
+"""The property that makes a submission safe to repeat."""
+
+_RUN_SOURCE = "REST"
+_STATUS_CODES = {
+    RunStatus.NOT_STARTED: "NotStarted",
+    RunStatus.COMPLETED: "Finished",
+    RunStatus.FAILED: "Failed",
+    RunStatus.CANCELED: "Canceled",
+}
+_ON_ITS_WAY = "Running"
+
+
+class PipelineSubmissionInfo(msgspec.Struct, rename="pascal", frozen=True, kw_only=True):
+    """The body of a submission. Values of parameters are text; a number is taken for its text."""
+
+    experiment_name: str | None = None
+    description: str | None = None
+    run_source: str | None = None
+    run_type: str | int | None = None
+    parameter_assignments: dict[str, str | int | float | None] | None = None
+    data_path_assignments: dict[str, Any] | None = None
+    data_set_definition_value_assignments: dict[str, Any] | None = None
+    schedule_id: str | None = None
+    continue_run_on_step_failure: bool | None = None
+    enable_notification: bool | None = None
+    tags: dict[str, str] | None = msgspec.field(name="tags", default=None)
+    properties: dict[str, str] | None = None
+
+
+class PipelineRunStatus(msgspec.Struct, rename="pascal", frozen=True, kw_only=True):
+    """`Status` of a pipeline run; `status_detail` is the reason in words."""
+
+    status_code: str
+    status_detail: str | None
+    creation_time: datetime
+    end_time: datetime | None
+
+
+class PipelineRunEntity(msgspec.Struct, rename="pascal", frozen=True, kw_only=True):
+    """A pipeline run. What this workspace has no notion of is left out."""
+
+    id: str
+    pipeline_id: str
+    run_history_experiment_name: str
+    description: str
+    status: PipelineRunStatus
+    is_submitted: bool
+    has_errors: bool
+    parameter_assignments: Mapping[str, str]
+    run_source: str
+    run_type: str
+    total_run_steps: int
+    tags: Mapping[str, str] = msgspec.field(name="tags")
+    properties: Mapping[str, str]
+    created_date: datetime
+    entity_status: str = "Active"
+
+
+_FIELDS = {field.encode_name.lower(): field.encode_name for field in msgspec.structs.fields(PipelineSubmissionInfo)}
+
+
+def read_submission(body: bytes) -> Submitted:
+    """What the body of a POST says, whatever its content type. Names of fields may be in any case, as on Azure.
+
+    :raises InvalidRequest: it is no JSON object, or a field is not one of Azure's or has a value it cannot have.
+    """
+    try:
+        given = msgspec.json.decode(body or b"{}")
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"the body is not JSON: {error}.") from error
+    if not isinstance(given, dict):
+        raise InvalidRequest('the body is not a JSON object; send one like {"ExperimentName": "retrain"}.')
+    try:
+        info = msgspec.convert({_field(name): value for name, value in given.items()}, PipelineSubmissionInfo)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"the body cannot be used: {error}.") from error
+    for name, assigned in (
+        ("DataPathAssignments", info.data_path_assignments),
+        ("DataSetDefinitionValueAssignments", info.data_set_definition_value_assignments),
+    ):
+        if assigned:
+            raise InvalidRequest(f"{name} names {next(iter(assigned))!r}; pipelines here have no such parameters.")
+    properties = dict(info.properties or {})
+    key = properties.pop(SUBMISSION_KEY, None)
+    if key is not None and not key.strip():
+        raise InvalidRequest(f"Properties.{SUBMISSION_KEY} is empty; leave it out, or give each submission its own.")
+    return Submitted(
+        submission=PipelineSubmission(
+            experiment_name=info.experiment_name or None,
+            parameters={name: _text(value) for name, value in (info.parameter_assignments or {}).items()},
+            run_source=info.run_source or _RUN_SOURCE,
+        ),
+        key=key,
+        description=info.description or "",
+        tags=info.tags or {},
+        properties=properties,
+    )
+
+
+def run_entity(found: StoredPipelineRun) -> bytes:
+    """The JSON of a pipeline run. `ParameterAssignments` are all parameters as they are in effect."""
+    run = found.run
+    entity = PipelineRunEntity(
+        id=run.run_id,
+        pipeline_id=found.pipeline_id,
+        run_history_experiment_name=run.experiment_name,
+        description=found.description,
+        status=PipelineRunStatus(
+            status_code=_STATUS_CODES.get(run.status, _ON_ITS_WAY),
+            status_detail=run.error or None,
+            creation_time=run.created_at,
+            end_time=run.ended_at,
+        ),
+        is_submitted=True,
+        has_errors=run.status is RunStatus.FAILED,
+        parameter_assignments=found.parameters,
+        run_source=found.run_source,
+        run_type="HTTP",
+        total_run_steps=len(STEPS),
+        tags=found.tags,
+        properties=run.properties,
+        created_date=run.created_at,
+    )
+    return msgspec.json.encode(entity)
+
+
+def _field(name: str) -> str:
+    known = _FIELDS.get(name.lower())
+    if known is None:
+        near = difflib.get_close_matches(name.lower(), _FIELDS, n=1)
+        hint = f"did you mean {_FIELDS[near[0]]}?" if near else f"there are {', '.join(_FIELDS.values())}."
+        raise InvalidRequest(f"a submission has no field {name!r}; {hint}")
+    return known
+
+
+def _text(value: str | float | None) -> str:
+    return "" if value is None else str(value)

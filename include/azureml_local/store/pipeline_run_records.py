@@ -1,0 +1,76 @@
+"""What the parts that handle pipeline runs tell each other of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from azureml_workspace.records import AutoMLSettings, PublishedPipeline, Run, StepRun
+from azureml_workspace.statuses import RunStatus
+
+PIPELINE_RUN, STEP_RUN = "pipeline", "step"
+"""Values of `Run.run_type`. A step that is an AutoML run is `automl`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPipelineRun:
+    """A submission that was found good: what is to be done and what was said with it.
+
+    `assignments` are the parameters as they were given, `parameters` all of them as they are in effect.
+    """
+
+    pipeline: PublishedPipeline
+    settings: AutoMLSettings
+    assignments: Mapping[str, str]
+    parameters: Mapping[str, str]
+    run_source: str
+    description: str
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+
+    def first_properties(self) -> dict[str, str]:
+        """The properties of the run from the beginning."""
+        return {
+            "pipeline_id": self.pipeline.pipeline_id,
+            "pipeline_name": self.pipeline.name,
+            "pipeline_version": str(self.pipeline.version),
+            "run_source": self.run_source,
+            "dataset": f"{self.settings.dataset_name}:{self.settings.dataset_version}",
+            "label_column_name": self.settings.label_column_name,
+            "primary_metric": self.settings.primary_metric,
+            "compute_target": self.settings.compute_target,
+            **self.parameters,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPipelineRun:
+    """One row and its steps."""
+
+    run: Run
+    pipeline_id: str
+    settings: AutoMLSettings
+    assignments: Mapping[str, str]
+    parameters: Mapping[str, str]
+    run_source: str
+    description: str
+    tags: Mapping[str, str]
+    steps: Sequence[StepRun]
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody asked for it to stop."""
+        return self.run.status is RunStatus.CANCEL_REQUESTED
+
+    def step(self, name: str) -> StepRun:
+        """One of its steps."""
+        return next(step for step in self.steps if step.name == name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEnd:
+    """How one step ended."""
+
+    name: str
+    status: RunStatus
+    error: str = ""
