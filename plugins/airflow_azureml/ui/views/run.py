@@ -1,0 +1,74 @@
+"""A run of any kind, or one step of a pipeline run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_azureml.ui.views.automl import AutoMLView
+from airflow_azureml.ui.views.pipeline_run import PipelineRunView, StepView
+from airflow_azureml.ui.views.spans import Spans
+from azureml_workspace.errors import NotFound
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from azureml_workspace.protocol import Workspace
+    from azureml_workspace.records import Run, StepRun
+
+AUTOML = "automl"
+PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """A run as it was at `read_at`; `step` is there when it is a step of a pipeline run."""
+
+    run: Run
+    spans: Spans
+    read_at: datetime
+    step: StepView | None = None
+    automl: AutoMLView | None = None
+    pipeline: PipelineRunView | None = None
+
+    @classmethod
+    def read(cls, workspace: Workspace, run_id: str, now: datetime) -> RunView:
+        """Ask the workspace. :raises WorkspaceError:"""
+        return _view(workspace, workspace.get_run(run_id), None, now)
+
+    @classmethod
+    def read_step(cls, workspace: Workspace, run_id: str, name: str, now: datetime) -> RunView:
+        """The step of that name of the pipeline run `run_id`.
+
+        :raises NotFound: it has no such step, or the step has not started. :raises WorkspaceError:
+        """
+        step = _step(workspace, run_id, name)
+        if step.run_id is None:
+            raise NotFound(f"step {name} of run {run_id} has not started; it is {step.status}.")
+        run = workspace.get_run(step.run_id)
+        if run.parent_run_id != run_id:
+            raise NotFound(f"run {step.run_id} is no step of run {run_id}.")
+        return _view(workspace, run, StepView.read(workspace, step, now), now)
+
+    @property
+    def active(self) -> bool:
+        """Whether it may still change."""
+        return not self.run.status.is_terminal
+
+
+def _view(workspace: Workspace, run: Run, step: StepView | None, now: datetime) -> RunView:
+    return RunView(
+        run=run,
+        spans=Spans.of(run, now),
+        read_at=now,
+        step=step,
+        automl=AutoMLView.read(workspace, run) if run.run_type == AUTOML else None,
+        pipeline=PipelineRunView.read(workspace, run, now) if run.run_type == PIPELINE else None,
+    )
+
+
+def _step(workspace: Workspace, run_id: str, name: str) -> StepRun:
+    steps = {step.name: step for step in workspace.list_step_runs(run_id)}
+    if name not in steps:
+        raise NotFound(f"run {run_id} has no step {name!r}; it has {', '.join(steps)}.")
+    return steps[name]
