@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run down status test lint types unit bench lock clean setup setup-dev
+.PHONY: help run up down status test lint types unit bench lock clean setup setup-dev
 
 PYTHON_VENV := .local/venv/bin/python
 # Named, and not `.`: outside a git checkout ruff would read the environment in .local too.
@@ -20,6 +20,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run DATA=path.csv LABEL=column [SEPARATOR=';'] [ENCODING=cp1252] [TIME=minutes] runs it on your own data."
+	@echo "  make up [UI_PORT=8080] [AZUREML_PORT=8790] chooses the ports."
 
 run: setup ## a CSV to a benchmarked web service: the whole DAG, here, with no cloud
 	@exec $(PYTHON_VENV) -m scripts.run $(strip \
@@ -27,11 +28,14 @@ run: setup ## a CSV to a benchmarked web service: the whole DAG, here, with no c
 		$(call given,exclude,EXCLUDE) $(call given,metric,METRIC) $(call given,time,TIME) $(call given,dataset,DATASET) $(call given,experiment,EXPERIMENT) \
 		$(call given,service,SERVICE) $(call given,requests,REQUESTS) $(call given,concurrency,CONCURRENCY))
 
-down: ## stop the local Azure ML, its web services and jobs
-	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m azureml_local stop; else echo "nothing was ever started here"; fi
+up: setup ## the whole Airflow with its UI and the local Azure ML, until `make down`
+	@exec $(PYTHON_VENV) -m scripts.up up $(strip $(call given,ui-port,UI_PORT) $(call given,azureml-port,AZUREML_PORT))
+
+down: ## stop Airflow, the local Azure ML, its web services and jobs
+	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m scripts.up down; else echo "nothing was ever started here"; fi
 
 status: ## what is running
-	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m azureml_local status || [ $$? = 3 ]; else echo "nothing was ever started here"; fi
+	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m scripts.up status; else echo "nothing was ever started here"; fi
 
 test: setup-dev ## lint, types and all tests
 	@$(MAKE) --no-print-directory lint types
@@ -51,7 +55,7 @@ lock: ## make requirements.txt anew from requirements.in (needs uv)
 	scripts/lock.sh
 
 clean: down ## remove all state but the environment: datasets, runs, models, Airflow's database, logs
-	rm -rf .local/azureml .local/airflow .local/logs .local/data .local/last_run.json .local/sample_request.json
+	rm -rf .local/azureml .local/airflow .local/up .local/logs .local/data .local/last_run.json .local/sample_request.json
 
 setup:
 	@scripts/setup.sh

@@ -16,6 +16,7 @@ from azureml_endpoint.errors import EndpointError
 from azureml_workspace.errors import Conflict, InvalidRequest, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 from scripts.run.airflow_process import AirflowProcess, RunFiles
+from scripts.run.console import make_console
 from scripts.run.data import RunData, obtain_data
 from scripts.run.display import make_display
 from scripts.run.events import RunEnded
@@ -29,12 +30,6 @@ from scripts.run.result import last_run, write_json
 from scripts.run.sample_request import write_sample_request
 
 EXIT_CANCELED = 130
-
-
-def make_console() -> Console:
-    """Where the output goes; a log file has no width of its own, and 80 columns would fold most lines."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
 
 
 @contextmanager

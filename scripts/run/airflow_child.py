@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import threading
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from scripts.run.airflow_database import close_abandoned_runs, migrate
 from scripts.run.airflow_environment import CONNECTION_VARIABLE
 from scripts.run.events import AirflowReady, EventWriter, RunEnded
 from scripts.run.layout import Layout
@@ -29,24 +27,6 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from scripts.run.task_listener import TaskListener
-
-
-def migrate(layout: Layout) -> None:
-    """Give Airflow its database, once per version of Airflow.
-
-    A database whose first migration was interrupted holds nothing yet and is made anew.
-
-    :raises subprocess.CalledProcessError: Airflow refused; its words are in the log.
-    """
-    current = version("apache-airflow-core")
-    stamped = layout.migrated.read_text() if layout.migrated.exists() else None
-    if stamped == current:
-        return
-    if stamped is None:
-        shutil.rmtree(layout.airflow_home, ignore_errors=True)
-    (layout.airflow_home / "plugins").mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True)
-    layout.migrated.write_text(current)
 
 
 def load_dag(layout: Layout) -> DAG:
@@ -89,27 +69,6 @@ def cancel_with_parent() -> None:
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()
 
 
-def close_open_runs() -> None:
-    """End the DAG runs that are still called running: this process runs the only one there can be."""
-    from airflow.models.dagrun import DagRun
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState, State, TaskInstanceState
-    from sqlalchemy import select, update
-
-    with create_session() as session:
-        session.rollback()  # it is the thread's own: an interrupted run may have left it in the middle of something
-        open_runs = list(
-            session.scalars(select(DagRun.run_id).where(DagRun.dag_id == DAG_ID, DagRun.state == DagRunState.RUNNING))
-        )
-        unfinished = TaskInstance.state.is_(None) | TaskInstance.state.in_([s for s in State.unfinished if s])
-        of_open_runs = (TaskInstance.dag_id == DAG_ID) & TaskInstance.run_id.in_(open_runs)
-        session.execute(update(TaskInstance).where(of_open_runs, unfinished).values(state=TaskInstanceState.FAILED))
-        session.execute(
-            update(DagRun).where(DagRun.dag_id == DAG_ID, DagRun.run_id.in_(open_runs)).values(state=DagRunState.FAILED)
-        )
-
-
 def run(plan: dict[str, Any], layout: Layout, events: EventWriter, cancellation: Cancellation) -> RunEnded:
     """Run the DAG to its end and say how that was."""
     from airflow.sdk.exceptions import AirflowException
@@ -125,7 +84,7 @@ def run(plan: dict[str, Any], layout: Layout, events: EventWriter, cancellation:
         dag_run = load_dag(layout).test(run_conf=plan["conf"])
         return RunEnded(state=str(dag_run.state))
     except KeyboardInterrupt:
-        close_open_runs()
+        close_abandoned_runs()
         return RunEnded(state="canceled")
     except (AirflowException, LookupError, ValueError) as error:
         # A refused parameter comes with its whole JSON schema, after a first paragraph that says it all.
@@ -140,7 +99,7 @@ def load_and_run(layout: Layout, events: EventWriter, cancellation: Cancellation
     migrate(layout)
     from airflow.dag_processing.dagbag import DagBag  # noqa: F401  # loads what takes long
 
-    close_open_runs()
+    close_abandoned_runs()
     events.write(AirflowReady())
     line = sys.stdin.readline()
     if not line:
