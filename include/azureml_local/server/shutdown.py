@@ -15,21 +15,24 @@ from azureml_local.server.instance import InstanceLock, lock_owner
 from azureml_local.services.process import SCORING_MODULE
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
+from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.runs import RunStore
-from azureml_workspace.statuses import RunStatus
+from azureml_workspace.statuses import FAILED_RUN_STATUSES, RunStatus
 
 _SERVER_SECONDS = 15.0
 _GRACE_SECONDS = 5.0
+_WHY = "the local Azure ML was stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """What was ended: the server or not, and how many of the others."""
+    """What was ended: the server or not, and how many of the others. `runs_left` are the next server's to end."""
 
     server: bool
     jobs: int
     services: int
     runs_cancelled: int
+    runs_left: int
 
 
 def stop_everything(home: Home) -> Stopped:
@@ -40,14 +43,16 @@ def stop_everything(home: Home) -> Stopped:
     :raises AlreadyRunning: another server was started meanwhile.
     """
     if not home.root.is_dir():
-        return Stopped(server=False, jobs=0, services=0, runs_cancelled=0)
+        return Stopped(server=False, jobs=0, services=0, runs_cancelled=0, runs_left=0)
     server_stopped = _stop_server(home)
     with InstanceLock(home):
         jobs, services = live_jobs(home), live_services(home)
         _end_together([*jobs.values(), *services.values()])
-        cancelled = _cancel_open_runs(home)
+        cancelled, left = _cancel_open_runs(home)
         home.server_file.unlink(missing_ok=True)
-    return Stopped(server=server_stopped, jobs=len(jobs), services=len(services), runs_cancelled=cancelled)
+    return Stopped(
+        server=server_stopped, jobs=len(jobs), services=len(services), runs_cancelled=cancelled, runs_left=left
+    )
 
 
 def live_jobs(home: Home) -> dict[str, ProcessIdentity]:
@@ -91,13 +96,17 @@ def _end_together(identities: list[ProcessIdentity]) -> None:
         wait_until(lambda: not any(process.is_alive for process in processes), _GRACE_SECONDS)
 
 
-def _cancel_open_runs(home: Home) -> int:
-    """Cancel what has no result. A run whose job wrote one is the next server's to take in: its work is done."""
+def _cancel_open_runs(home: Home) -> tuple[int, int]:
+    """Cancel what has no result; gives how many runs that were, and how many are left open.
+
+    A run whose job wrote its result is the next server's to take in: its work is done. So is a pipeline run whose
+    AutoML run is one of those, or has completed.
+    """
     if not home.database.is_file():
-        return 0
+        return 0, 0
     database = Database(home.database)
-    runs = RunStore(database, Links(""))
-    cancelled = 0
+    runs, pipeline_runs = RunStore(database, Links("")), PipelineRunStore(database, Links(""))
+    cancelled = left = 0
     for run in runs.active():
         folder = home.run(run.run_id)
         job = ProcessIdentity.read(folder / PID_FILE)
@@ -105,7 +114,16 @@ def _cancel_open_runs(home: Home) -> int:
             ManagedProcess(job).signal_group(signal.SIGKILL)
         remove_leftovers(home, run.run_id)
         if read_result(folder) is None:
-            runs.finish(run.run_id, RunStatus.CANCELED, "the local Azure ML was stopped")
+            runs.finish(run.run_id, RunStatus.CANCELED, _WHY)
             cancelled += 1
+        else:
+            left += 1
+    for found in pipeline_runs.active():
+        automl = runs.find_step(found.run.run_id)
+        if automl is None or automl.status in FAILED_RUN_STATUSES:
+            pipeline_runs.finish(found.run.run_id, RunStatus.CANCELED, _WHY)
+            cancelled += 1
+        else:
+            left += 1
     database.close()
-    return cancelled
+    return cancelled, left
