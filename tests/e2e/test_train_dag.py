@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.e2e.conftest import DAGS, Airflow
+from tests.e2e.conftest import Airflow
+from tests.e2e.dag_runs import Ran, run_dag
 from tests.local_server import LocalServer
 
 from azureml_endpoint.score import ScoringClient
@@ -16,31 +15,8 @@ from mlops_config.bank_marketing_generator import generate_bank_marketing
 
 pytestmark = pytest.mark.e2e
 
-RUN_DAG = Path(__file__).with_name("run_dag.py")
-DAG_FILE = DAGS / "bank_marketing_train.py"
+DAG = "bank_marketing_train"
 SERVICE = "e2e-bank"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A finished DAG run: what `run_dag.py` wrote, and everything that was printed."""
-
-    state: str
-    tasks: dict[str, str]
-    xcom: dict[str, dict[str, Any]]
-    log: str
-
-    def result(self, task_id: str) -> dict[str, Any]:
-        result: dict[str, Any] = self.xcom[task_id]["return_value"]
-        return result
-
-
-def run_dag(airflow: Airflow, folder: Path, **conf: object) -> Ran:
-    out = folder / "run.json"
-    done = airflow.python(RUN_DAG, str(DAG_FILE), json.dumps(conf), str(out), seconds=240)
-    assert out.exists(), done.stdout
-    content = json.loads(out.read_text())
-    return Ran(state=content["state"], tasks=content["tasks"], xcom=content["xcom"], log=done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +25,7 @@ def ran(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     generate_bank_marketing(folder / "bank.csv", rows=600)
     return run_dag(
         airflow,
+        DAG,
         folder,
         data_path=str(folder / "bank.csv"),
         dataset_name="e2e-bank",
@@ -134,7 +111,7 @@ def test_a_benchmark_that_cannot_be_judged_fails_before_anything_is_registered(
     airflow: Airflow, tmp_path: Path
 ) -> None:
     conf = {"data_path": str(tmp_path / "none.csv"), "benchmark_requests": 20, "benchmark_max_p95_ms": 5}
-    failed = run_dag(airflow, tmp_path, **conf)
+    failed = run_dag(airflow, DAG, tmp_path, **conf)
     assert (failed.tasks["register_dataset"], failed.tasks["automl_run"]) == ("failed", "upstream_failed")
     assert "max_p95_ms is set and requests is 20" in failed.log
     assert "none.csv does not exist" not in failed.log
@@ -145,7 +122,7 @@ def test_a_wrong_label_fails_at_once_and_submits_nothing(
 ) -> None:
     generate_bank_marketing(tmp_path / "bank.csv", rows=60)
     failed = run_dag(
-        airflow, tmp_path, data_path=str(tmp_path / "bank.csv"), dataset_name="e2e-wrong-label", label="yy"
+        airflow, DAG, tmp_path, data_path=str(tmp_path / "bank.csv"), dataset_name="e2e-wrong-label", label="yy"
     )
     assert failed.state == "failed"
     assert failed.tasks["register_dataset"] == "failed"

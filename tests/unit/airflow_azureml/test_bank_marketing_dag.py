@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from azureml_workspace.errors import InvalidRequest
 from mlops_config.bank_marketing import BANK_MARKETING
 from scripts.run.options import MOST_AT_ONCE, MOST_REQUESTS
 
@@ -85,7 +86,7 @@ def test_a_limit_that_cannot_be_measured_is_refused_before_the_first_task(dag: D
     assert before_first is not None
     before_first({"params": {"benchmark_requests": 200, "benchmark_max_p95_ms": 5}})
     before_first({"params": {"benchmark_requests": 1, "benchmark_max_p95_ms": None}})
-    with pytest.raises(AirflowFailException, match="max_p95_ms is set and requests is 199"):
+    with pytest.raises(InvalidRequest, match="max_p95_ms is set and requests is 199"):
         before_first({"params": {"benchmark_requests": 199, "benchmark_max_p95_ms": 5}})
 
 
