@@ -1,4 +1,4 @@
-"""Waiting for a run or a service: one poll loop with a deadline, patience for outages, and an ear for being stopped."""
+"""Waiting for a run or a service: patience, outages, and the poll loop of a task that waits in its worker."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ENDED = "ended"
+DEADLINE = "deadline"
+UNREACHABLE = "unreachable"
+REFUSED = "refused"
+"""Why a trigger fired: what it waited for is settled; time is up; no answer for longer than the outage grace; an error
+that waiting cannot mend."""
+
 _LONGEST_NAP_SECONDS = 1.0
 
 
@@ -29,11 +36,15 @@ class TaskStopped(AirflowException):
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """All in seconds: the pause between two looks, the whole wait, and how long the workspace may be unreachable."""
+    """All in seconds: the pause between two looks, the whole wait, and how long the workspace may be unreachable.
+
+    `limit` says where the deadline comes from.
+    """
 
     poll: float
     deadline: float
     outage: float
+    limit: str = "the deadline for this wait"
 
     def validate(self) -> None:
         """:raises InvalidRequest: the pause or the deadline is not above 0, or the outage is negative."""
@@ -61,7 +72,7 @@ def wait_until(
     :raises WorkspaceError: a retryable one that lasted longer than the outage grace, any other at once.
     """
     started = time.monotonic()
-    outage = _Outage(patience.outage, what, log)
+    outage = Outage(patience.outage, what, log)
     while True:
         if stopped():
             raise TaskStopped(f"stopped while waiting for {what}.")
@@ -77,11 +88,11 @@ def wait_until(
                 return seen
         left = patience.deadline - (time.monotonic() - started)
         if left <= 0:
-            raise WaitTimeout(f"{what} was not done after {patience.deadline:.0f} s, the deadline for this wait.")
+            raise WaitTimeout(f"{what} was not done after {patience.deadline:.0f} s, {patience.limit}.")
         _sleep(min(pause, left), stopped)
 
 
-class _Outage:
+class Outage:
     """Consecutive failures to read; repeats count against the grace, so permanent throttling ends too."""
 
     def __init__(self, grace: float, what: str, log: Logger) -> None:
@@ -103,6 +114,7 @@ class _Outage:
         return (error.retry_after or 0.0) if isinstance(error, Throttled) else 0.0
 
     def over(self) -> None:
+        """The workspace answered."""
         if self._since is not None:
             self._log.info("The workspace answers again after %.0f s.", time.monotonic() - self._since)
             self._since = None

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from airflow.sdk.log import mask_secret
 
 from azureml_workspace.connect import has_portal, insights_hint, open_workspace
-from azureml_workspace.errors import InvalidRequest, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 
 if TYPE_CHECKING:
@@ -56,9 +56,22 @@ class AzureMLHook(BaseHook):
         try:
             connection = self.get_connection(self.azureml_conn_id)
         except AirflowNotFoundException as error:
-            how = HOW_TO_CONNECT.format(conn_id=self.azureml_conn_id, variable=self.azureml_conn_id.upper())
-            raise AirflowNotFoundException(f"connection {self.azureml_conn_id!r} does not exist. {how}") from error
-        return _settings(connection)
+            raise _missing(self.azureml_conn_id) from error
+        return _settings(connection, connection.extra_dejson)
+
+    async def asettings(self) -> WorkspaceSettings:
+        """The same, for an event loop, which must not be blocked.
+
+        :raises ServiceUnavailable: Airflow did not give the connection this time.
+        """
+        try:
+            connection = await self.aget_connection(self.azureml_conn_id)
+            extra = await connection.aextra_dejson()
+        except AirflowNotFoundException as error:
+            raise _missing(self.azureml_conn_id) from error
+        except AirflowRuntimeError as error:
+            raise ServiceUnavailable(f"Airflow did not give connection {self.azureml_conn_id!r}: {error}") from error
+        return _settings(connection, extra)
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -75,8 +88,7 @@ class AzureMLHook(BaseHook):
         For `on_kill`, which Airflow calls inside a signal handler: the connection pool that the interrupted code was
         using may be locked there, and there is little time.
         """
-        hurried = replace(self.settings, connect_timeout=2.0, read_timeout=5.0, retry_seconds=1.0)
-        return open_workspace(hurried, on_secret=lambda _known_already: None)
+        return open_hurried(self.settings)
 
     def scoring_key(self, service: WebService) -> str | None:
         """The service's primary key, masked in the logs; None when the service asks for none."""
@@ -104,13 +116,23 @@ class AzureMLHook(BaseHook):
             return False, f"{type(error).__name__}: {error}"
 
 
-def _settings(connection: Connection) -> WorkspaceSettings:
+def open_hurried(settings: WorkspaceSettings) -> Workspace:
+    """The workspace, with limits of seconds. The credentials are masked already: `settings` were used before."""
+    hurried = replace(settings, connect_timeout=2.0, read_timeout=5.0, retry_seconds=1.0)
+    return open_workspace(hurried, on_secret=lambda _known_already: None)
+
+
+def _missing(conn_id: str) -> AirflowNotFoundException:
+    how = HOW_TO_CONNECT.format(conn_id=conn_id, variable=conn_id.upper())
+    return AirflowNotFoundException(f"connection {conn_id!r} does not exist. {how}")
+
+
+def _settings(connection: Connection, extra: dict[str, Any]) -> WorkspaceSettings:
     if connection.conn_type != AzureMLHook.conn_type:
         raise InvalidRequest(
             f"connection {connection.conn_id!r} is of type {connection.conn_type!r}; "
             f"one of type {AzureMLHook.conn_type!r} (Azure Machine Learning) is needed."
         )
-    extra: dict[str, Any] = connection.extra_dejson
     defaults = WorkspaceSettings()
     return WorkspaceSettings(
         backend=extra.get("backend") or defaults.backend,

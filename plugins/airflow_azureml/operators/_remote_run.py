@@ -2,72 +2,55 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_azureml import _arguments as arguments
-from airflow_azureml._waiting import Patience, TaskStopped, WaitTimeout, wait_until
+from airflow_azureml._run_progress import ProgressLog, Snapshot, story
+from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.links import AzureMLRunLink
-from airflow_azureml.operators._run_progress import ProgressLog, Snapshot
-from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.operators._awaited import Awaited
+from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator, Begun
 from azureml_workspace.errors import RunFailed, WorkspaceError
-from azureml_workspace.statuses import FAILED_RUN_STATUSES
+from azureml_workspace.statuses import FAILED_RUN_STATUSES, RunStatus
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
     from pydantic import JsonValue
 
     from azureml_workspace.records import Record, Run
+
+_METRIC = "metric"
+_MEMO = "memo"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubmittedRun:
     """A run that was submitted, or found by its submission key.
 
-    `limit_seconds` bounds the wait for its end, queueing included. `memo` is what `outcome` needs of what `submit`
-    learned: JSON, for another process may read it. `metric` names the score in progress lines.
+    `limit_seconds` bounds the wait for its end, queueing included; `limit` says in words what sets it. `memo` is what
+    `outcome` needs of what `submit` learned: JSON, for another process may read it. `metric` names the score in lines
+    of progress.
     """
 
     run: Run
     limit_seconds: float
+    limit: str = "the run's own limit and queue_timeout_minutes together"
     memo: dict[str, JsonValue] = field(default_factory=dict)
     metric: str = "score"
 
 
-class AzureMLRemoteRunOperator(AzureMLBaseOperator):
+class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
     """Submits a run, waits for its end, and makes a result of it. Stopping the task cancels the run.
 
-    :param deferrable: wait in the triggerer, which holds no worker slot (default `[operators] default_deferrable`).
-    :param outage_minutes: how long the workspace may be unreachable while waiting (default 5).
-    :param poll_seconds: pause between two looks at the run (default 2).
+    Waiting has the arguments of `AzureMLWaitingOperator`.
     """
 
-    template_fields: Sequence[str] = (
-        *AzureMLBaseOperator.template_fields,
-        "deferrable",
-        "outage_minutes",
-        "poll_seconds",
-    )
     operator_extra_links = (AzureMLRunLink(),)
-
-    def __init__(
-        self,
-        *,
-        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
-        outage_minutes: float | str = 5,
-        poll_seconds: float | str = 2,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.deferrable = deferrable
-        self.outage_minutes = outage_minutes
-        self.poll_seconds = poll_seconds
-        self._run_id: str | None = None
 
     @abstractmethod
     def submit(self, context: Context) -> SubmittedRun:
@@ -77,64 +60,77 @@ class AzureMLRemoteRunOperator(AzureMLBaseOperator):
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> Record:
         """The operator's result. `run` is completed; the operator may be another object than the one that submitted."""
 
-    def perform(self, context: Context) -> Record:
-        """Submit, wait, make the result."""
-        patience = self._patience()
+    def begin(self, context: Context) -> Begun:
+        """Submit, and show where the run is."""
         submitted = self.submit(context)
         run = submitted.run
-        self._run_id = run.run_id
         url = AzureMLRunLink().push(self, context, run)
         self.log.info("Run %s of experiment %s: %s", run.run_id, run.experiment_name, url)
-        run = self._wait(submitted, patience)
-        return self.outcome(context, run, submitted.memo)
+        memo = {_MEMO: submitted.memo, _METRIC: submitted.metric}
+        return Begun(target=run.run_id, limit_seconds=submitted.limit_seconds, limit=submitted.limit, memo=memo)
 
-    def on_kill(self) -> None:
-        """Cancel the run. Before it was submitted there is nothing to cancel; `perform` sees that it has to stop."""
-        super().on_kill()
-        if self._run_id is not None:
-            self._cancel(self._run_id)
+    def look(self, target: str) -> Snapshot:
+        """The run, and how far it is."""
+        return Snapshot.read(self.hook.workspace, target)
 
-    def _patience(self) -> Patience:
-        patience = Patience(
-            poll=arguments.number("poll_seconds", self.poll_seconds),
-            deadline=math.inf,  # known once `submit` has read the limits
-            outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
+    def is_settled(self, seen: Snapshot) -> bool:
+        """Whether the run has ended."""
+        return seen.run.status.is_terminal
+
+    def was_cut_short(self, seen: Snapshot) -> bool:
+        """Whether it was cancelled."""
+        return seen.run.status is RunStatus.CANCELED
+
+    def describe(self, target: str) -> str:
+        """The run, in words."""
+        return f"run {target}"
+
+    def reporter(self, awaited: Awaited) -> Callable[[Snapshot], None]:
+        """Lines of progress."""
+        return ProgressLog(self.log, awaited.memo[_METRIC])
+
+    def trigger(self, awaited: Awaited, *, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
+        """What waits for the run in the triggerer."""
+        from airflow_azureml.triggers.run import AzureMLRunTrigger
+
+        return AzureMLRunTrigger(
+            conn_id=awaited.conn_id,
+            run_id=awaited.target,
+            metric=awaited.memo[_METRIC],
+            deadline=awaited.deadline,
+            poll_seconds=poll_seconds,
+            outage_seconds=outage_seconds,
         )
-        patience.validate()
-        return patience
 
-    def _wait(self, submitted: SubmittedRun, patience: Patience) -> Run:
-        """The completed run. :raises RunFailed: it failed or was cancelled; says why and where to look."""
-        run_id = submitted.run.run_id
-        workspace = self.hook.workspace
-        try:
-            seen = wait_until(
-                lambda: Snapshot.read(workspace, run_id),
-                lambda snapshot: snapshot.run.status.is_terminal,
-                what=f"run {run_id}",
-                patience=replace(patience, deadline=submitted.limit_seconds),
-                log=self.log,
-                report=ProgressLog(self.log, submitted.metric),
-                stopped=self.was_killed,
+    def finish(self, context: Context, seen: Snapshot, awaited: Awaited) -> Record:
+        """Tell how it went, and make the result. :raises RunFailed: says why and where to look."""
+        run = seen.run
+        self.log.info("%s", story(run))
+        if run.status in FAILED_RUN_STATUSES:
+            raise RunFailed(
+                f"run {run.run_id} is {run.status}: {run.error or 'no reason was given'} "
+                f"Its log is the run's file logs/job.log, at {run.portal_url}"
             )
-        except (TaskStopped, WaitTimeout):
-            self._cancel(run_id)
-            raise
-        return _completed(seen.run)
+        return self.outcome(context, run, awaited.memo[_MEMO])
 
-    def _cancel(self, run_id: str) -> None:
+    def give_up(self, awaited: Awaited) -> None:
+        """Cancel the run."""
         try:
-            status = self.hook.hurried_workspace().cancel_run(run_id).status
-            self.log.info("Asked to cancel run %s; it is %s.", run_id, status)
-        except WorkspaceError as error:
-            self.log.warning("Run %s could not be cancelled and may go on: %s", run_id, error)
+            status = self._hook_of(awaited).hurried_workspace().cancel_run(awaited.target).status
+            self.log.info("Asked to cancel run %s; it is %s.", awaited.target, status)
+        except (WorkspaceError, AirflowNotFoundException) as error:
+            self.log.warning("Run %s could not be cancelled and may go on: %s", awaited.target, error)
 
+    def supersede(self, before: Awaited) -> None:
+        """Cancel the run of an execution whose worker died, and that nobody will take up: it has another key."""
+        try:
+            run = self._hook_of(before).workspace.get_run(before.target)
+        except (WorkspaceError, AirflowNotFoundException) as error:
+            self.log.warning("Run %s of an earlier execution of this task is not found: %s", before.target, error)
+            return
+        if not run.status.is_terminal:
+            self.log.info("Run %s of an earlier execution of this task is still %s.", run.run_id, run.status)
+            self.give_up(before)
 
-def _completed(run: Run) -> Run:
-    """`run`. :raises RunFailed: it failed or was cancelled."""
-    if run.status in FAILED_RUN_STATUSES:
-        raise RunFailed(
-            f"run {run.run_id} is {run.status}: {run.error or 'no reason was given'} "
-            f"Its log is the run's file logs/job.log, at {run.portal_url}"
-        )
-    return run
+    def _hook_of(self, awaited: Awaited) -> AzureMLHook:
+        return self.hook if awaited.conn_id == self.azureml_conn_id else AzureMLHook(awaited.conn_id)

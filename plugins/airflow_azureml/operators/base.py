@@ -10,27 +10,36 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_azureml.hook import AzureMLHook
-from airflow_azureml.retry_policy import fail_fast
+from airflow_azureml.retry_policy import AzureMLRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.definitions.retry_policy import RetryPolicy
 
     from azureml_workspace.records import Record
+
+
+_RETRY_POLICY = AzureMLRetryPolicy()
 
 
 class AzureMLBaseOperator(BaseOperator):
     """Runs `perform` and returns its record as a small JSON object.
 
-    An error that a retry cannot mend fails the task at once, whatever `retries` says.
-
     :param azureml_conn_id: connection of type `azureml`.
+    :param retry_policy: which errors are tried again, and when (default `AzureMLRetryPolicy()`).
     """
 
     template_fields: Sequence[str] = ("azureml_conn_id",)
     ui_color = "#e6f2fb"
 
-    def __init__(self, *, azureml_conn_id: str = AzureMLHook.default_conn_name, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        azureml_conn_id: str = AzureMLHook.default_conn_name,
+        retry_policy: RetryPolicy | None = _RETRY_POLICY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(retry_policy=retry_policy, **kwargs)
         self.azureml_conn_id = azureml_conn_id
         self.pushed_links: dict[str, str] = {}
         self.pushed_run_id: str | None = None
@@ -43,8 +52,7 @@ class AzureMLBaseOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do the work."""
-        with fail_fast():
-            return self.perform(context).to_dict()
+        return self.perform(context).to_dict()
 
     @abstractmethod
     def perform(self, context: Context) -> Record:

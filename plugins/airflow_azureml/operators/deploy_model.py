@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -10,9 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import Reference, model_reference
-from airflow_azureml._waiting import Patience, wait_until
 from airflow_azureml.links import AzureMLServiceLink
-from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.operators._awaited import Awaited
+from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator, Begun
 from airflow_azureml.results import ServiceResult
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 from azureml_workspace.records import DeploySettings, ResponseFormat, WebService, validate_service_name
@@ -20,14 +20,16 @@ from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_ST
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
 
 _LOG_LINES = 20
 _LOG_CHARACTERS = 3000
 
 
-class AzureMLDeployModelOperator(AzureMLBaseOperator):
+class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
     """Deploy a model version, or update the service in place, and wait until it answers. Safe to repeat.
 
+    A deployment that has begun goes on when the task is stopped: taken back halfway it would leave no service at all.
     Returns a `ServiceResult`.
 
     :param model: the AutoML task's output, or the name of a model.
@@ -41,12 +43,12 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
     :param app_insights_enabled: request telemetry (default: leave it as it is, off for a new service).
     :param tags: tags of the service.
     :param timeout_minutes: how long to wait for it (default 20).
-    :param outage_minutes: how long the workspace may be unreachable while waiting (default 2).
-    :param poll_seconds: pause between two looks at the service (default 1).
+
+    Waiting has the arguments of `AzureMLWaitingOperator`; here `outage_minutes` is 2 and `poll_seconds` 1 by default.
     """
 
     template_fields: Sequence[str] = (
-        *AzureMLBaseOperator.template_fields,
+        *AzureMLWaitingOperator.template_fields,
         "model",
         "model_version",
         "service_name",
@@ -57,8 +59,6 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
         "app_insights_enabled",
         "tags",
         "timeout_minutes",
-        "outage_minutes",
-        "poll_seconds",
     )
     operator_extra_links = (AzureMLServiceLink(),)
 
@@ -79,7 +79,7 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
         poll_seconds: float | str = 1,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(outage_minutes=outage_minutes, poll_seconds=poll_seconds, **kwargs)
         self.model = model
         self.model_version = model_version
         self.service_name = service_name
@@ -90,13 +90,11 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
         self.app_insights_enabled = app_insights_enabled
         self.tags = tags
         self.timeout_minutes = timeout_minutes
-        self.outage_minutes = outage_minutes
-        self.poll_seconds = poll_seconds
 
-    def perform(self, context: Context) -> ServiceResult:
-        """Check, deploy, wait."""
+    def begin(self, context: Context) -> Begun:
+        """Check, then deploy."""
         model = model_reference(self.model, self.model_version)
-        settings, patience = self._settings(model), self._patience()
+        settings, limit = self._settings(model), self._limit()
         workspace = self.hook.workspace
         if model.version is None:
             settings = replace(settings, model_version=workspace.get_model(settings.model_name).version)
@@ -109,25 +107,53 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
             service.name,
             service.state,
         )
-        service = wait_until(
-            lambda: workspace.get_service(service.name),
-            lambda seen: seen.state in SETTLED_SERVICE_STATES,
-            what=f"web service {service.name}",
-            patience=patience,
-            log=self.log,
-            stopped=self.was_killed,
+        return Begun(target=service.name, limit_seconds=limit, limit="timeout_minutes", memo=settings.to_dict())
+
+    def look(self, target: str) -> WebService:
+        """The service as it is."""
+        return self.hook.workspace.get_service(target)
+
+    def is_settled(self, seen: WebService) -> bool:
+        """Whether the deployment is over, well or not."""
+        return seen.state in SETTLED_SERVICE_STATES
+
+    def describe(self, target: str) -> str:
+        """The service, in words."""
+        return f"web service {target}"
+
+    def reporter(self, awaited: Awaited) -> Callable[[WebService], None]:  # noqa: ARG002
+        """Nothing: it either answers or not."""
+        return lambda _seen: None
+
+    def trigger(self, awaited: Awaited, *, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
+        """What waits for the service in the triggerer."""
+        from airflow_azureml.triggers.service import AzureMLServiceTrigger
+
+        return AzureMLServiceTrigger(
+            conn_id=awaited.conn_id,
+            service_name=awaited.target,
+            deadline=awaited.deadline,
+            poll_seconds=poll_seconds,
+            outage_seconds=outage_seconds,
         )
-        self._require_deployed(service, settings)
-        self.log.info("%s is %s at %s", service.name, service.state, service.scoring_uri)
+
+    def give_up(self, awaited: Awaited) -> None:
+        """The deployment goes on."""
+        self.log.info("The deployment of web service %s goes on without the task.", awaited.target)
+
+    def finish(self, context: Context, seen: WebService, awaited: Awaited) -> ServiceResult:  # noqa: ARG002
+        """Whether the service is what was asked for."""
+        self._require_deployed(seen, DeploySettings.from_dict(awaited.memo))
+        self.log.info("%s is %s at %s", seen.name, seen.state, seen.scoring_uri)
         return ServiceResult(
-            name=service.name,
-            scoring_uri=service.scoring_uri,
-            swagger_uri=service.swagger_uri,
-            state=service.state.value,
-            model_name=service.model_name,
-            model_version=service.model_version,
-            auth_enabled=service.auth_enabled,
-            app_insights_enabled=service.app_insights_enabled,
+            name=seen.name,
+            scoring_uri=seen.scoring_uri,
+            swagger_uri=seen.swagger_uri,
+            state=seen.state.value,
+            model_name=seen.model_name,
+            model_version=seen.model_version,
+            auth_enabled=seen.auth_enabled,
+            app_insights_enabled=seen.app_insights_enabled,
         )
 
     def _settings(self, model: Reference) -> DeploySettings:
@@ -153,14 +179,11 @@ class AzureMLDeployModelOperator(AzureMLBaseOperator):
         settings.validate()
         return settings
 
-    def _patience(self) -> Patience:
-        patience = Patience(
-            poll=arguments.number("poll_seconds", self.poll_seconds),
-            deadline=arguments.number("timeout_minutes", self.timeout_minutes) * 60,
-            outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
-        )
-        patience.validate()
-        return patience
+    def _limit(self) -> float:
+        minutes = arguments.number("timeout_minutes", self.timeout_minutes)
+        if minutes <= 0:
+            raise InvalidRequest(f"timeout_minutes is {minutes:g}; give a time above 0.")
+        return minutes * 60
 
     def _require_deployed(self, service: WebService, settings: DeploySettings) -> None:
         """A refused update leaves a healthy service with the old model, which is no success either."""

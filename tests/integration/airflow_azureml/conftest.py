@@ -27,10 +27,17 @@ class TaskContext(dict[str, Any]):
             max_tries=max_tries,
             xcom_push=self._push,
         )
-        super().__init__(ti=ti)
+        super().__init__(ti=ti, task_state_store=TaskStateStore())
 
     def _push(self, *, key: str, value: Any) -> None:
         self.xcom[key] = value
+
+
+class TaskStateStore(dict[str, Any]):
+    """Airflow's, which outlives the tries and clears of a task."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, server: LocalServer) -> None:

@@ -256,7 +256,14 @@ class TaskContext(dict[str, Any]):
             max_tries=max_tries,
             xcom_push=lambda *, key, value: self.xcom.__setitem__(key, value),
         )
-        super().__init__(ti=ti)
+        super().__init__(ti=ti, task_state_store=TaskStateStore())
+
+
+class TaskStateStore(dict[str, Any]):
+    """Airflow's, which outlives the tries and clears of a task."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
 
 
 @pytest.fixture

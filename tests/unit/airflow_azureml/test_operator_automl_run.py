@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, progress, unavailable
 
 from airflow_azureml._waiting import TaskStopped, WaitTimeout
 from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
-from azureml_workspace.errors import ServiceUnavailable, Throttled
+from azureml_workspace.errors import InvalidRequest, RunFailed, ServiceUnavailable, Throttled
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -122,7 +121,7 @@ def test_latest_version_when_none_is_named(workspace: FakeWorkspace, context: Ta
 def test_bad_arguments_fail_before_anything_is_submitted(
     workspace: FakeWorkspace, context: TaskContext, given: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         operator(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert set(workspace.names()) <= {"get_dataset"}
@@ -239,7 +238,7 @@ def test_unknown_status_goes_on(workspace: FakeWorkspace, context: TaskContext) 
 def test_failure_says_why_and_where(workspace: FakeWorkspace, context: TaskContext, status: RunStatus) -> None:
     workspace.statuses = [RunStatus.RUNNING, status]
     workspace.run_error = "the label has one class only."
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(RunFailed) as caught:
         operator().execute(context)  # type: ignore[arg-type]
     message = str(caught.value)
     assert f"run run-1 is {status}" in message

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowNotFoundException
 from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
 
 from airflow_azureml.hook import AzureMLHook
@@ -19,6 +21,7 @@ from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOpera
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
 from airflow_azureml.provider import get_provider_info
+from airflow_azureml.retry_policy import AzureMLRetryPolicy
 from azureml_workspace.errors import (
     Conflict,
     InvalidRequest,
@@ -82,8 +85,10 @@ def test_a_missing_connection_fails_at_once_and_says_how_to_make_it(
     (tmp_path / "a.csv").write_text("y\n1\n")
     monkeypatch.chdir(tmp_path)
     task = operator(task_id="t", azureml_conn_id="nowhere", **MAKE[operator])
-    with pytest.raises(AirflowFailException, match="airflow connections add nowhere"):
+    with pytest.raises(AirflowNotFoundException, match="airflow connections add nowhere") as caught:
         task.execute(context)  # type: ignore[arg-type]
+    assert task.retry_policy is not None
+    assert task.retry_policy.evaluate(caught.value, 1, 2).action is RetryAction.FAIL
 
 
 @pytest.mark.parametrize("error", [InvalidRequest, NotFound, Conflict, Unauthorized, ServiceUnavailable, Throttled])
@@ -114,11 +119,20 @@ def test_retry_policy(
         raise error("what happened")
 
     monkeypatch.setattr(workspace, call, fail)
-    expected = error if error.retryable else AirflowFailException
-    with pytest.raises(expected, match="what happened") as caught:
-        operator(task_id="t", **MAKE[operator]).execute(context)  # type: ignore[arg-type]
-    if not error.retryable:
-        assert isinstance(caught.value.__cause__, error)
+    task = operator(task_id="t", **MAKE[operator])
+    with pytest.raises(error, match="what happened") as caught:
+        task.execute(context)  # type: ignore[arg-type]
+    assert task.retry_policy is not None
+    expected = RetryAction.RETRY if error.retryable else RetryAction.FAIL
+    assert task.retry_policy.evaluate(caught.value, 1, 2).action is expected
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_retry_policy_of_ones_own(operator: type[AzureMLBaseOperator]) -> None:
+    own = AzureMLRetryPolicy(first_delay=timedelta(seconds=1))
+    assert operator(task_id="t", retry_policy=own, **MAKE[operator]).retry_policy is own
+    with DAG("d", schedule=None, default_args={"retry_policy": own}):
+        assert operator(task_id="t", **MAKE[operator]).retry_policy is own
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

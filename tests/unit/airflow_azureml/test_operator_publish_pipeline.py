@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from tests.unit.airflow_azureml.conftest import TaskContext
 from tests.unit.airflow_azureml.fake_pipelines import FakePipelines
 
 from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
+from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import PipelineDefinition
 from azureml_workspace.statuses import PipelineStatus
 
@@ -139,7 +139,7 @@ def test_result_is_small_json(pipelines: FakePipelines, context: TaskContext) ->
 def test_a_wrong_argument_publishes_nothing(
     pipelines: FakePipelines, context: TaskContext, given: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(WorkspaceError) as caught:
         operator(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert "publish_pipeline" not in pipelines.names()

@@ -10,13 +10,12 @@ import pytest
 import requests
 from airflow.sdk import DAG
 from airflow.sdk._shared.secrets_masker import redact
-from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
 
 from airflow_azureml._sources import require_column
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
-from azureml_workspace.errors import ServiceUnavailable
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 from azureml_workspace.records import ColumnSchema
 
 pytestmark = pytest.mark.unit
@@ -84,7 +83,7 @@ def test_three_thousand_columns_stay_out_of_xcom(workspace: FakeWorkspace, conte
 def test_bad_arguments(
     workspace: FakeWorkspace, context: TaskContext, csv: Path, given: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         operator(**({"data": str(csv)} | given)).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert workspace.names() == []
@@ -108,7 +107,7 @@ def test_another_encoding(workspace: FakeWorkspace, context: TaskContext, tmp_pa
     operator(data=str(path), label_column_name="Größe", encoding="cp1252").execute(context)  # type: ignore[arg-type]
     source = next(what for call, what in workspace.calls if call == "register_dataset")
     assert source.encoding == "cp1252"
-    with pytest.raises(AirflowFailException, match="did you mean 'Größe'"):
+    with pytest.raises(InvalidRequest, match="did you mean 'Größe'"):
         operator(data=str(path), label_column_name="Grösse", encoding="cp1252").execute(context)  # type: ignore[arg-type]
 
 
@@ -156,10 +155,10 @@ def test_download(workspace: FakeWorkspace, context: TaskContext, monkeypatch: p
 @pytest.mark.parametrize(
     ("download", "error", "words"),
     [
-        (Download(404), AirflowFailException, "answered 404 Reason; check the address"),
+        (Download(404), InvalidRequest, "answered 404 Reason; check the address"),
         (Download(503), ServiceUnavailable, "answered 503"),
-        (Download(content_type="text/html; charset=utf-8"), AirflowFailException, "is a web page, not a CSV"),
-        (Download(body=b"x" * 2_000_000), AirflowFailException, "larger than 1 MB; raise max_download_mb"),
+        (Download(content_type="text/html; charset=utf-8"), InvalidRequest, "is a web page, not a CSV"),
+        (Download(body=b"x" * 2_000_000), InvalidRequest, "larger than 1 MB; raise max_download_mb"),
     ],
 )
 def test_download_that_goes_wrong(

@@ -15,7 +15,7 @@ from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpoin
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
 from azureml_endpoint.load import HistogramBucket, LoadError, LoadReport
 from azureml_endpoint.smoke import Check, SmokeReport
-from azureml_workspace.errors import ServiceUnavailable
+from azureml_workspace.errors import InvalidRequest, NotFound, ServiceUnavailable
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.unit
@@ -107,7 +107,7 @@ def test_smoke_rows_of_a_dataset_without_the_label(
     smoke(rows=None, dataset={"name": "bank", "version": 2}, label_column_name="y").execute(context)  # type: ignore[arg-type]
     assert endpoint.asked["rows"] == [{"age": 3, "duration": 4}]
     workspace.rows = [{"age": 1, "duration": 2, "y": None}]
-    with pytest.raises(AirflowFailException, match="has no row with a 'y'"):
+    with pytest.raises(NotFound, match="has no row with a 'y'"):
         smoke(rows=None, dataset="bank", label_column_name="y").execute(context)  # type: ignore[arg-type]
 
 
@@ -175,7 +175,7 @@ def test_smoke_failure_names_the_checks(endpoint: Endpoint, context: TaskContext
     ],
 )
 def test_bad_smoke(endpoint: Endpoint, workspace: FakeWorkspace, context: TaskContext, given: Any, words: str) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         smoke(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert workspace.names() == []
@@ -234,7 +234,7 @@ def test_benchmark_that_ended_early_is_left_to_retries(endpoint: Endpoint, conte
 def test_bad_benchmark(
     endpoint: Endpoint, workspace: FakeWorkspace, context: TaskContext, given: Any, words: str
 ) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         benchmark(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert workspace.names() == []

@@ -13,6 +13,7 @@ from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, unav
 from airflow_azureml._waiting import TaskStopped, WaitTimeout
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
+from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -67,18 +68,18 @@ def test_deploy_settings(workspace: FakeWorkspace, context: TaskContext) -> None
         ({"response_format": "xml"}, "response_format is 'xml'; choose one of string, object"),
         ({"model": None}, "model is None"),
         ({"model": {"name": "m", "version": 4}, "model_version": 3}, "give one"),
-        ({"timeout_minutes": 0}, "deadline 0 s"),
+        ({"timeout_minutes": 0}, "timeout_minutes is 0"),
     ],
 )
 def test_bad_deployments(workspace: FakeWorkspace, context: TaskContext, given: dict[str, Any], words: str) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         deploy(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert workspace.names() == []
 
 
 def test_unknown_model_is_not_retried(workspace: FakeWorkspace, context: TaskContext) -> None:
-    with pytest.raises(AirflowFailException, match="NotFound: no model 'nobody'"):
+    with pytest.raises(NotFound, match="no model 'nobody'"):
         deploy(model="nobody").execute(context)  # type: ignore[arg-type]
     assert "deploy" not in workspace.names()
 
@@ -160,7 +161,7 @@ def test_insights_of_a_failed_service(workspace: FakeWorkspace, context: TaskCon
     ],
 )
 def test_bad_insights(workspace: FakeWorkspace, context: TaskContext, given: dict[str, Any], words: str) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         insights(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert workspace.names() == []

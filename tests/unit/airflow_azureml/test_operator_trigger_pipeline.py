@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from tests.unit.airflow_azureml.conftest import TaskContext
 from tests.unit.airflow_azureml.fake_pipelines import FakePipelines, definition
 
 from airflow_azureml._waiting import WaitTimeout
 from airflow_azureml.operators.trigger_pipeline import AzureMLTriggerPipelineOperator
+from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.statuses import PipelineStatus, RunStatus
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -120,7 +120,7 @@ def test_the_deadline_is_the_limit_of_the_run_and_the_queue(
 
 def test_a_failed_run_fails_the_task_with_its_reason(pipelines: FakePipelines, context: TaskContext) -> None:
     pipelines.statuses, pipelines.run_error = [RunStatus.FAILED], "step automl: one class only."
-    with pytest.raises(AirflowFailException, match="run run-1 is Failed: step automl: one class only"):
+    with pytest.raises(WorkspaceError, match="run run-1 is Failed: step automl: one class only"):
         operator(pipeline="p").execute(context)  # type: ignore[arg-type]
 
 
@@ -150,7 +150,7 @@ def test_a_failed_run_fails_the_task_with_its_reason(pipelines: FakePipelines, c
 def test_a_wrong_argument_submits_nothing(
     pipelines: FakePipelines, context: TaskContext, given: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(AirflowFailException) as caught:
+    with pytest.raises(WorkspaceError) as caught:
         operator(**given).execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert "submit_pipeline" not in pipelines.names()
@@ -159,11 +159,11 @@ def test_a_wrong_argument_submits_nothing(
 
 def test_nothing_published_says_what_to_do(pipelines: FakePipelines, context: TaskContext) -> None:
     pipelines.pipelines = []
-    with pytest.raises(AirflowFailException, match=r"None is published\..*bank_marketing_publish_pipeline"):
+    with pytest.raises(WorkspaceError, match=r"None is published\..*bank_marketing_publish_pipeline"):
         operator(pipeline="p").execute(context)  # type: ignore[arg-type]
 
 
 def test_a_disabled_pipeline_fails_at_once(pipelines: FakePipelines, context: TaskContext) -> None:
     pipelines.pipelines = [replace(found, status=PipelineStatus.DISABLED) for found in pipelines.pipelines]
-    with pytest.raises(AirflowFailException, match="is Disabled; enable it"):
+    with pytest.raises(WorkspaceError, match="is Disabled; enable it"):
         operator(pipeline="p").execute(context)  # type: ignore[arg-type]

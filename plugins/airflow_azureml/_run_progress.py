@@ -1,4 +1,4 @@
-"""Progress of a run as lines in a log: one whenever something changed, and for AutoML one a minute anyway."""
+"""A run as lines in a log: how far it is, and in the end its story."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from azureml_workspace.records import AutoMLProgress, Run, StepRun
 from azureml_workspace.statuses import RunStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk.types import Logger
 
     from azureml_workspace.protocol import Workspace
@@ -21,7 +23,7 @@ _WORKING = frozenset({RunStatus.RUNNING, RunStatus.FINALIZING, RunStatus.COMPLET
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment. An AutoML run has `progress`, a pipeline's has `steps`, each only while it works."""
+    """A run at one moment. An AutoML run that works has `progress`, a pipeline's has `steps`."""
 
     run: Run
     progress: AutoMLProgress | None = None
@@ -29,13 +31,17 @@ class Snapshot:
 
     @classmethod
     def read(cls, workspace: Workspace, run_id: str) -> Self:
-        """Look at the run."""
-        run = workspace.get_run(run_id)
+        """Look at the run and how far it is."""
+        return cls.detailed(workspace, workspace.get_run(run_id))
+
+    @classmethod
+    def detailed(cls, workspace: Workspace, run: Run) -> Self:
+        """`run` with how far it is, for one more request."""
         if run.status not in _WORKING:
             return cls(run)
         if run.run_type == PIPELINE:
-            return cls(run, steps=tuple(workspace.list_step_runs(run_id)))
-        return cls(run, progress=workspace.automl_progress(run_id) if run.run_type == AUTOML else None)
+            return cls(run, steps=tuple(workspace.list_step_runs(run.run_id)))
+        return cls(run, progress=workspace.automl_progress(run.run_id) if run.run_type == AUTOML else None)
 
 
 class ProgressLog:
@@ -45,11 +51,14 @@ class ProgressLog:
         self._log = log
         self._metric = metric
         self._last: tuple[object, ...] = ()
+        self._status: RunStatus | None = None
 
     def __call__(self, seen: Snapshot) -> None:
-        """Log the snapshot unless it says what the last one said; a working AutoML run is never silent for longer than
-        a minute."""
+        """Log the snapshot unless it is no news. An AutoML run that works is news once a minute anyway."""
         progress = seen.progress
+        if progress is None and not seen.steps and seen.run.status is self._status:
+            return  # a look without details, at a run of which details were logged before
+        self._status = seen.run.status
         news: tuple[object, ...] = (seen.run.status, *((step.name, step.status) for step in seen.steps))
         if progress is not None:
             minute = int(progress.elapsed_seconds // 60)
@@ -68,6 +77,20 @@ def describe(seen: Snapshot, metric: str) -> str:
         steps = ", ".join(f"{step.name} is {step.status}" for step in seen.steps)
         return f"Run {seen.run.run_id} is {seen.run.status}: {steps}."
     return f"Run {seen.run.run_id} is {seen.run.status}."
+
+
+def story(run: Run) -> str:
+    """One line on a run that has ended: how long it waited and worked."""
+    parts = []
+    if (waited := _seconds(run.created_at, run.started_at)) is not None:
+        parts.append(f"waited {waited:.0f} s for its turn")
+    if (worked := _seconds(run.started_at, run.ended_at)) is not None:
+        parts.append(f"worked for {worked:.0f} s")
+    return f"Run {run.run_id} is {run.status}{': it ' if parts else ''}{' and '.join(parts)}."
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return None if begin is None or end is None else (end - begin).total_seconds()
 
 
 def _describe_automl(progress: AutoMLProgress, metric: str) -> str:

@@ -1,0 +1,104 @@
+"""Wait for the end of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_azureml._run_progress import ProgressLog, Snapshot, story
+from airflow_azureml.hook import AzureMLHook, open_hurried
+from airflow_azureml.triggers._polling import PollingTrigger
+from airflow_azureml.triggers._task_state import is_still_deferred
+from azureml_workspace.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from azureml_workspace.protocol import Workspace
+    from azureml_workspace.settings import WorkspaceSettings
+
+_DETAILS_SECONDS = 20.0
+
+
+class AzureMLRunTrigger(PollingTrigger[Snapshot]):
+    """Fires when the run has ended. Cancels it when the deadline passes, or a person stops the task.
+
+    The event has `run_id` and `run_status` (None when no look succeeded).
+
+    :param run_id: the run.
+    :param metric: names the score in progress lines.
+    :param owns_run: whether the run is the task's, to be cancelled (default), or it only watches.
+
+    The others are those of `PollingTrigger`.
+    """
+
+    def __init__(self, *, run_id: str, metric: str = "score", owns_run: bool = True, **polling: Any) -> None:
+        super().__init__(**polling)
+        self.run_id = run_id
+        self.metric = metric
+        self.owns_run = owns_run
+        self._progress = ProgressLog(self.log, metric)
+        self._detailed_at = float("-inf")
+
+    def own_arguments(self) -> dict[str, Any]:
+        """The run, how its score is called, and whose it is."""
+        return {"run_id": self.run_id, "metric": self.metric, "owns_run": self.owns_run}
+
+    @property
+    def what(self) -> str:
+        """The run, in words."""
+        return f"run {self.run_id}"
+
+    def look(self, workspace: Workspace) -> Snapshot:
+        """The run; how far it is only now and then, which is a request more."""
+        run = workspace.get_run(self.run_id)
+        if run.status.is_terminal or time.monotonic() - self._detailed_at < _DETAILS_SECONDS:
+            return Snapshot(run)
+        self._detailed_at = time.monotonic()
+        return Snapshot.detailed(workspace, run)
+
+    def is_settled(self, seen: Snapshot) -> bool:
+        """Whether the run has ended."""
+        return seen.run.status.is_terminal
+
+    def report(self, seen: Snapshot) -> None:
+        """Log how far the run is, or how it went."""
+        if self.is_settled(seen):
+            self.log.info("%s", story(seen.run))
+        else:
+            self._progress(seen)
+
+    def facts(self, seen: Snapshot | None) -> dict[str, Any]:
+        """Which run, and how it is."""
+        return {"run_id": self.run_id, "run_status": None if seen is None else seen.run.status.value}
+
+    async def on_deadline(self) -> None:
+        """Cancel the run at once; the task may have to wait for a worker."""
+        if self.owns_run:
+            await self._cancel()
+
+    async def on_kill(self) -> None:
+        """Cancel the run of a task that a person cleared or marked.
+
+        Airflow calls this also in a triggerer that was taken for dead while it lived, when another one has taken over
+        its triggers. Then the task is still deferred, and its run is left alone.
+        """
+        if not self.owns_run:
+            return
+        if await is_still_deferred(self):
+            self.log.warning("The task is still deferred, so run %s goes on.", self.run_id)
+            return
+        await self._cancel()
+
+    async def _cancel(self) -> None:
+        try:
+            settings = await AzureMLHook(self.conn_id).asettings()
+            status = await asyncio.to_thread(self._cancel_now, settings)
+        except (WorkspaceError, AirflowNotFoundException) as error:
+            self.log.warning("Run %s could not be cancelled and may go on: %s", self.run_id, error)
+        else:
+            self.log.info("Asked to cancel run %s; it is %s.", self.run_id, status)
+
+    def _cancel_now(self, settings: WorkspaceSettings) -> str:
+        return open_hurried(settings).cancel_run(self.run_id).status.value
