@@ -21,6 +21,12 @@ class TaskPlace:
     map_index: int
 
     @property
+    def query(self) -> dict[str, str]:
+        """How a page's address names it."""
+        names = {"dag_id": self.dag_id, "dag_run_id": self.dag_run_id, "task_id": self.task_id}
+        return names | ({"map_index": str(self.map_index)} if self.map_index >= 0 else {})
+
+    @property
     def path(self) -> str:
         """Its page in Airflow's UI, below the root."""
         dag, run, task = (quote(name, safe="") for name in (self.dag_id, self.dag_run_id, self.task_id))

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 AUTOML = "automl"
 PIPELINE = "pipeline"
 
+_TOLD_BY_RESULT = frozenset(
+    {"best_child_run_id", "best_algorithm", "best_score", "validation", "model", "dataset_version", "automl_run_id"}
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
@@ -49,6 +53,13 @@ class RunView:
         if run.parent_run_id != run_id:
             raise NotFound(f"run {step.run_id} is no step of run {run_id}.")
         return _view(workspace, run, StepView.read(workspace, step, now), now)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Those of the run that say something, and that the page does not show better as part of the result."""
+        part = self.automl or self.pipeline
+        told = _TOLD_BY_RESULT if part is not None and part.result is not None else frozenset()
+        return {name: value for name, value in self.run.properties.items() if value and name not in told}
 
     @property
     def active(self) -> bool:
