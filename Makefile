@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test lint types unit bench lock clean setup setup-dev
+.PHONY: help env run up down status test lint types unit bench lock clean setup setup-dev
 
 PYTHON_VENV := .local/venv/bin/python
 # Named, and not `.`: outside a git checkout ruff would read the environment in .local too.
@@ -53,6 +53,9 @@ bench: setup-dev ## measure side by side with peers, into benchmarks/RESULTS.md
 
 lock: ## make requirements.txt anew from requirements.in (needs uv)
 	scripts/lock.sh
+
+env: ## make .env for docker-compose.yaml, with random secrets
+	@python3 scripts/make_env.py
 
 clean: down ## remove all state but the environment: datasets, runs, models, Airflow's database, logs
 	rm -rf .local/azureml .local/airflow .local/up .local/logs .local/data .local/last_run.json .local/sample_request.json

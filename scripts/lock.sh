@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes requirements.txt and requirements-dev.txt from their .in files. Pins that still fit are kept;
-# `scripts/lock.sh --upgrade` takes the newest of everything, `--upgrade-package NAME` of one.
+# Makes requirements.txt, requirements-dev.txt and docker/build-requirements.txt from their .in files. Pins that still
+# fit are kept; `scripts/lock.sh --upgrade` takes the newest of everything, `--upgrade-package NAME` of one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,7 +11,7 @@ uv="$(command -v uv || echo .local/venv/bin/uv)"
 linux="python_full_version < '3.12' and sys_platform == 'linux'"
 darwin="python_full_version < '3.12' and sys_platform == 'darwin'"
 
-for name in requirements requirements-dev; do
+for name in requirements requirements-dev docker/build-requirements; do
   "$uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-header "$@" "$name.in" -o "$name.txt"
   {
     echo "# Made from $name.in by 'make lock': every package, pinned, with the hashes of its files."
