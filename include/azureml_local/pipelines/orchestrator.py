@@ -110,7 +110,8 @@ class Orchestrator:
         if run is None and found.is_cancelled:
             self._finish(found, RunStatus.CANCELED, "cancelled before it started")
             return
-        tell(self._log(found), *submission_story(found, self._pipelines.get(found.pipeline_id)))
+        if not self._log(found).exists():  # else an earlier look was cut off after this line
+            tell(self._log(found), *submission_story(found, self._pipelines.get(found.pipeline_id)))
         if run is None:
             try:
                 run = self._automl.submit(found.settings, f"{run_id}/{AUTOML_STEP}", parent_run_id=run_id)
@@ -158,6 +159,7 @@ class Orchestrator:
         if step.run_id is None:
             self._runs.start_step(found.run.run_id, step.name, step_run_id, {})
             tell(self._log(found), f"step {step.name}: started as run {step_run_id}")
+        # From here on everything may be done again: what was registered, or written, is found or replaced.
         log = self._home.run(step_run_id) / STEP_LOG
         pipeline = self._pipelines.get(found.pipeline_id)
         definition = pipeline.definition

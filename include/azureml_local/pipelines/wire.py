@@ -84,7 +84,7 @@ def read_submission(body: bytes) -> Submitted:
     """
     try:
         given = msgspec.json.decode(body or b"{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}.") from error
     if not isinstance(given, dict):
         raise InvalidRequest('the body is not a JSON object; send one like {"ExperimentName": "retrain"}.')
@@ -117,7 +117,7 @@ def read_submission(body: bytes) -> Submitted:
 
 def run_entity(found: StoredPipelineRun) -> bytes:
     """The JSON of a pipeline run. `ParameterAssignments` are all parameters as they are in effect."""
-    run = found.run
+    run, key = found.run, found.run.submission_key
     entity = PipelineRunEntity(
         id=run.run_id,
         pipeline_id=found.pipeline_id,
@@ -136,7 +136,7 @@ def run_entity(found: StoredPipelineRun) -> bytes:
         run_type="HTTP",
         total_run_steps=len(STEPS),
         tags=found.tags,
-        properties=run.properties,
+        properties=run.properties if key is None else {**run.properties, SUBMISSION_KEY: key},
         created_date=run.created_at,
     )
     return msgspec.json.encode(entity)
@@ -152,4 +152,7 @@ def _field(name: str) -> str:
 
 
 def _text(value: str | float | None) -> str:
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    # 3.0 is how some clients write 3, and a parameter that wants a whole number takes no point.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

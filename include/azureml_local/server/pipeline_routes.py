@@ -18,6 +18,7 @@ from azureml_workspace.statuses import PipelineStatus
 
 router = APIRouter(tags=["pipelines"])
 
+_LONGEST_BODY = 1024 * 1024
 _SUBMISSION: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -84,14 +85,14 @@ def find_pipeline(name: str, workspace: WorkspaceDependency, version: VersionInQ
 @router.post(PIPELINE_SUBMIT + "/{pipeline_id}", openapi_extra=_SUBMISSION, responses=_ENTITY)
 async def submit(pipeline_id: str, request: Request, workspace: WorkspaceDependency) -> Response:
     """Run one published version."""
-    submitted = read_submission(await request.body())
+    submitted = read_submission(await _body(request))
     return await run_in_threadpool(lambda: _entity(workspace, workspace.pipelines.submit(pipeline_id, submitted)))
 
 
 @router.post(ENDPOINT_SUBMIT + "/{endpoint_id}", openapi_extra=_SUBMISSION, responses=_ENTITY)
 async def submit_default(endpoint_id: str, request: Request, workspace: WorkspaceDependency) -> Response:
     """Run the default version of a pipeline endpoint."""
-    submitted = read_submission(await request.body())
+    submitted = read_submission(await _body(request))
     return await run_in_threadpool(
         lambda: _entity(workspace, workspace.pipelines.submit_default(endpoint_id, submitted))
     )
@@ -101,6 +102,15 @@ async def submit_default(endpoint_id: str, request: Request, workspace: Workspac
 def get_pipeline_run(run_id: str, workspace: WorkspaceDependency) -> Response:
     """One pipeline run."""
     return _entity(workspace, workspace.require_pipeline_run(run_id).run)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_BODY:
+            raise InvalidRequest(f"the body is longer than {_LONGEST_BODY:,} bytes; a submission is a small object.")
+    return bytes(body)
 
 
 def _entity(workspace: LocalWorkspace, run: Run) -> Response:

@@ -13,7 +13,8 @@ from azureml_workspace.statuses import RunStatus
 class Run(Record):
     """One run. `error` is the reason in words when the status is Failed or Canceled, else empty.
 
-    `run_type` is `automl` or `pipeline`; `parent_run_id` is the pipeline run that a step run belongs to.
+    `run_type` is `automl`, `pipeline`, or `step` for a pipeline's step that is no AutoML run; `parent_run_id` is the
+    pipeline run that a step run belongs to.
     `portal_url` is where a person can look at it.
     """
 

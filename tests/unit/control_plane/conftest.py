@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.control_plane.pipeline_parts import LABELLED, Pipelines
 
 from azureml_local.paths import Home
 from azureml_local.store.computes import ComputeStore
@@ -78,3 +79,19 @@ def register(datasets: DatasetStore) -> RegisterText:
 @pytest.fixture
 def settings() -> AutoMLSettings:
     return AutoMLSettings(experiment_name="exp", dataset_name="people", dataset_version=1, label_column_name="y")
+
+
+@pytest.fixture
+def pipelines(
+    home: Home,
+    database: Database,
+    links: Links,
+    datasets: DatasetStore,
+    computes: ComputeStore,
+    runs: RunStore,
+    models: ModelStore,
+    register: RegisterText,
+) -> Pipelines:
+    """The pipelines of a workspace that has the dataset `people`."""
+    register(LABELLED)
+    return Pipelines.on(home, database, links, datasets=datasets, computes=computes, runs=runs, models=models)
