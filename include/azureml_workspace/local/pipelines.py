@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.local.answers import record, run_path, segment
@@ -24,6 +24,14 @@ _SUBMIT_PATHS = (
 )
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"http": 80, "https": 443}
+
+
+class _Origin(NamedTuple):
+    """Scheme, host and port; the names of this machine's loopback are one."""
+
+    scheme: str
+    host: str
+    port: int | None
 
 
 class PipelineCalls:
@@ -94,21 +102,19 @@ class PipelineCalls:
 
         :raises InvalidRequest: the address is not one of this workspace's.
         """
-        given = urlsplit(endpoint)
-        prefix = next((known for known in _SUBMIT_PATHS if given.path.startswith(known)), None)
-        if prefix is None or given.query or given.fragment:
+        origin, given_path = _split(endpoint)
+        prefix = next((known for known in _SUBMIT_PATHS if given_path.startswith(known)), None)
+        if prefix is None:
             raise InvalidRequest(
-                f"{endpoint!r} is not the endpoint of a published pipeline; give the `endpoint` or the "
+                f"the path {given_path!r} is not that of a published pipeline's endpoint; give the `endpoint` or the "
                 "`pipeline_endpoint` of one."
             )
-        path = prefix + segment("pipeline", given.path.removeprefix(prefix))
-        if not _same_server(given, urlsplit(self._server.url)):
-            known = str(self._get("/v1/workspace")["url"])
-            if not _same_server(given, urlsplit(known)):
-                raise InvalidRequest(
-                    f"{endpoint!r} is not an endpoint of this workspace, which is at {self._server.url}; find the "
-                    "pipeline there by its name."
-                )
+        path = prefix + segment("pipeline", given_path.removeprefix(prefix))
+        if origin != _split(self._server.url)[0] and origin != _split(str(self._get("/v1/workspace")["url"]))[0]:
+            raise InvalidRequest(
+                f"the endpoint at {origin.host}:{origin.port} is not one of this workspace, which is at "
+                f"{self._server.url}; find the pipeline there by its name."
+            )
         return path
 
 
@@ -116,14 +122,11 @@ def _pipeline(pipeline_id: str) -> str:
     return f"/v1/pipelines/{segment('pipeline', pipeline_id)}"
 
 
-def _same_server(one: SplitResult, other: SplitResult) -> bool:
-    return _origin(one) == _origin(other)
-
-
-def _origin(url: SplitResult) -> tuple[str, str, int | None]:
-    host = url.hostname or ""
+def _split(url: str) -> tuple[_Origin, str]:
+    """Where a URL leads, and its path. One that is none leads nowhere."""
     try:
-        port = url.port or _PORTS.get(url.scheme)
-    except ValueError:  # not a number, or none that a port can be
-        port = None
-    return url.scheme, "127.0.0.1" if host in _LOOPBACK else host, port
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # half an IPv6 address, or a port that cannot be
+        return _Origin("", "", None), ""
+    return _Origin(parts.scheme, "127.0.0.1" if host in _LOOPBACK else host, port), parts.path
