@@ -7,7 +7,7 @@ failed it because it had been deferred for too long.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
-    from airflow_azureml.operators.base import AzureMLBaseOperator
+    from airflow_azureml.hook import AzureMLHook
     from azureml_workspace.records import PublishedPipeline, Run
 
 RUN_KEY = "azureml_run"
@@ -30,6 +30,19 @@ PAGES = "/azureml"
 """Where the pages are, below the root of Airflow's API server."""
 
 
+class LinkedTask(Protocol):
+    """A task that shows links: an operator of this package, or a sensor."""
+
+    azureml_conn_id: str
+    pushed_links: dict[str, str]
+    pushed_run_id: str | None
+
+    @property
+    def hook(self) -> AzureMLHook:
+        """Knows whether the workspace has a portal."""
+        ...
+
+
 class _PushedLink(BaseOperatorLink):
     """A link whose address the operator learns while it runs."""
 
@@ -38,7 +51,7 @@ class _PushedLink(BaseOperatorLink):
         links: dict[str, str] = getattr(operator, "pushed_links", {})
         return links[self.xcom_key] if self.xcom_key in links else _pushed_before(ti_key, self.xcom_key)
 
-    def _show(self, operator: AzureMLBaseOperator, context: Context, url: str) -> None:
+    def _show(self, operator: LinkedTask, context: Context, url: str) -> None:
         """Show the link from now on, long before the task ends."""
         operator.pushed_links[self.xcom_key] = url
         context["ti"].xcom_push(key=self.xcom_key, value=url)
@@ -57,7 +70,7 @@ class AzureMLRunLink(_PushedLink):
         """Where the UI finds the address."""
         return "azureml_run_url"
 
-    def push(self, operator: AzureMLBaseOperator, context: Context, run: Run) -> str:
+    def push(self, operator: LinkedTask, context: Context, run: Run) -> str:
         """Show the link from now on, and say in XCom which run it is. Returns the address."""
         operator.pushed_run_id = run.run_id
         given = {"conn_id": operator.azureml_conn_id, "run_id": run.run_id}
@@ -80,7 +93,7 @@ class AzureMLPipelineLink(_PushedLink):
         """Where the UI finds the address."""
         return "azureml_pipeline_url"
 
-    def push(self, operator: AzureMLBaseOperator, context: Context, pipeline: PublishedPipeline) -> str:
+    def push(self, operator: LinkedTask, context: Context, pipeline: PublishedPipeline) -> str:
         """Show the link from now on, and say in XCom which pipeline it is. Returns the address."""
         given = {"conn_id": operator.azureml_conn_id, "pipeline_id": pipeline.pipeline_id}
         context["ti"].xcom_push(key=PIPELINE_KEY, value=given)
@@ -102,7 +115,7 @@ class AzureMLServiceLink(_PushedLink):
         """Where the UI finds the address."""
         return "azureml_service_url"
 
-    def push(self, operator: AzureMLBaseOperator, context: Context, url: str) -> None:
+    def push(self, operator: LinkedTask, context: Context, url: str) -> None:
         """Show the link from now on."""
         self._show(operator, context, url)
 

@@ -19,7 +19,7 @@ def test_parsing_a_dag_imports_nothing_heavy(dag_file: Path) -> None:
     """Beside what `airflow.sdk` brings itself; every parse and every task start pays for it."""
     code = f"""
 import sys
-from airflow.sdk import DAG, Asset, BaseHook, BaseOperator, BaseOperatorLink, CronTriggerTimetable, Param, chain
+from airflow.sdk import DAG, BaseHook, BaseOperator, BaseOperatorLink, Param, chain
 with DAG("warm"): pass
 before = set(sys.modules)
 import runpy

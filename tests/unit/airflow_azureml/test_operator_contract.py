@@ -16,10 +16,13 @@ from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpointOperator
+from airflow_azureml.operators.compare_models import AzureMLCompareModelsOperator
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
+from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
+from airflow_azureml.operators.trigger_pipeline import AzureMLTriggerPipelineOperator
 from airflow_azureml.provider import get_provider_info
 from airflow_azureml.retry_policy import AzureMLRetryPolicy
 from azureml_workspace.errors import (
@@ -41,6 +44,14 @@ MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     AzureMLEnableInsightsOperator: {"service": "svc-a"},
     AzureMLSmokeScoreOperator: {"service": "svc-a"},
     AzureMLBenchmarkEndpointOperator: {"service": "svc-a"},
+    AzureMLPublishPipelineOperator: {
+        "name": "p",
+        "dataset": "d",
+        "label_column_name": "y",
+        "experiment_name": "exp",
+    },
+    AzureMLTriggerPipelineOperator: {"pipeline": "p"},
+    AzureMLCompareModelsOperator: {"model": "m", "service": "svc-a"},
 }
 OPERATORS = list(MAKE)
 
@@ -101,6 +112,8 @@ def test_a_missing_connection_fails_at_once_and_says_how_to_make_it(
         (AzureMLEnableInsightsOperator, "set_app_insights"),
         (AzureMLSmokeScoreOperator, "get_service"),
         (AzureMLBenchmarkEndpointOperator, "service_keys"),
+        (AzureMLPublishPipelineOperator, "ensure_compute"),
+        (AzureMLCompareModelsOperator, "get_model"),
     ],
 )
 def test_retry_policy(

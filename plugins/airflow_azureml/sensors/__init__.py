@@ -1,0 +1,1 @@
+"""Sensors. Import each from its own module."""
