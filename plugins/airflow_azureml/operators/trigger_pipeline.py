@@ -151,10 +151,11 @@ def pipeline_run_result(run: Run, result: PipelineResult) -> PipelineRunResult:
 def describe(result: PipelineResult) -> str:
     """One line: which pipeline, which data, the best algorithm with its score, the model."""
     automl = result.automl
+    trials = f"{automl.child_runs} trial{'' if automl.child_runs == 1 else 's'}"
     score = automl.metrics.get(automl.primary_metric, float("nan"))
     return (
         f"Pipeline {result.pipeline_name} version {result.pipeline_version} on dataset {result.dataset_name} version "
-        f"{result.dataset_version}: {automl.best_algorithm} is the best of {automl.child_runs} trials, "
+        f"{result.dataset_version}: {automl.best_algorithm} is the best of {trials}, "
         f"{automl.primary_metric} {score:.5f} ({automl.validation}). "
         f"Registered as model {result.model.name} version {result.model.version}."
     )

@@ -160,9 +160,11 @@ def test_what_is_not_like_for_like_is_said(registry: Registry, change: dict[str,
     assert words in compared()["warnings"][0]
 
 
-def test_other_data_is_said(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_data_is_said_once(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     registry.models[2] = model(2, dataset_version="3")
-    warning = compared()["warnings"][0]
+    registry.results["r1"] = replace(figures(0.90), validation="5-fold cross-validation, 300 rows; refitted")
+    registry.results["r2"] = replace(figures(0.93), validation="5-fold cross-validation, 4000 rows; refitted")
+    (warning,) = compared()["warnings"]
     assert "bank version 2 was trained and measured on bank version 3, bank version 1 on bank version 1" in warning
     assert warning in capsys.readouterr().out
 
