@@ -42,8 +42,6 @@ class UIAirflow:
     @property
     def environment(self) -> dict[str, str]:
         """Of each of its processes."""
-        extra = {"backend": "local", "token_file": str(self.server.home / "token")}
-        connection = {"conn_type": "azureml", "host": self.server.url, "extra": extra}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         return inherited | {
             "HOME": str(self.home),
@@ -59,12 +57,14 @@ class UIAirflow:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test, long enough for algorithms that want 64 bytes",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection),
         }
 
     def migrate(self) -> None:
-        """Make the database."""
+        """Make the database, with the connection in it: the API server has to read it from there too."""
         self._run("-m", "airflow", "db", "migrate")
+        extra = {"backend": "local", "token_file": str(self.server.home / "token")}
+        connection = {"conn_type": "azureml", "host": self.server.url, "extra": extra}
+        self._run("-m", "airflow", "connections", "add", "azureml_default", "--conn-json", json.dumps(connection))
 
     def run_dag(self, dag_id: str, **conf: Any) -> dict[str, Any]:
         """Run a DAG to its end; `run_id`, and `xcom` by task and key."""
