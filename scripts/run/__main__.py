@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from azureml_endpoint.errors import EndpointError
-from azureml_workspace.errors import Conflict, InvalidRequest, WorkspaceError
+from azureml_workspace.errors import Conflict, InvalidRequest, ServiceUnavailable, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 from scripts.run.airflow_process import AirflowProcess, RunFiles
 from scripts.run.console import make_console
@@ -22,12 +22,17 @@ from scripts.run.display import make_display
 from scripts.run.events import RunEnded
 from scripts.run.follow import follow
 from scripts.run.layout import Layout
-from scripts.run.local_server import start_local_server
+from scripts.run.local_server import find_local_server, start_local_server
 from scripts.run.options import RunOptions
 from scripts.run.progress import DAG_ID, RunProgress
 from scripts.run.report import curl_line, print_findings, result_table
 from scripts.run.result import last_run, write_json
+from scripts.run.running_airflow import RunningAirflow
 from scripts.run.sample_request import write_sample_request
+from scripts.run.source import RunSource
+from scripts.up.airflow_api import AirflowApi
+from scripts.up.login import USER, ensure_password
+from scripts.up.state import UpFiles
 
 EXIT_CANCELED = 130
 
@@ -43,7 +48,9 @@ def only_run(layout: Layout) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Conflict("another `make run` of this checkout is at work; wait for it, or stop it there.") from error
+            raise Conflict(
+                "another `make run` of this checkout is at work, or a `make up` starts; wait for it, or stop it there."
+            ) from error
         yield
 
 
@@ -56,16 +63,16 @@ class MakeRun:
         self._console = console
         self._started = time.monotonic()
         self._data: RunData | None = None
+        self._up = UpFiles(layout).running()
 
     def execute(self) -> int:
         """The exit code: 0 when the DAG run succeeded and its web service answers."""
         self._layout.last_run.unlink(missing_ok=True)  # whatever ends this run, no program takes the last one's for it
-        files = RunFiles.create(self._layout)
-        child = AirflowProcess(self._layout, files)  # first: Airflow loads while the rest is made ready
+        source = self._source()
         try:
-            run = self._prepare_and_follow(child)
+            run = self._prepare_and_follow(source)
         finally:
-            child.end()
+            source.end()
         if run.state == "success":
             self._write_sample_request(run)
         content = last_run(run, dag_id=DAG_ID, total_seconds=time.monotonic() - self._started)
@@ -73,12 +80,20 @@ class MakeRun:
         if run.state == "success":
             self._report_success(run, content)
             return 0
-        self._report_failure(run, files)
+        self._report_failure(run, source)
         return EXIT_CANCELED if run.state == "canceled" else 1
 
-    def _prepare_and_follow(self, child: AirflowProcess) -> RunProgress:
+    def _source(self) -> RunSource:
+        """The Airflow that is up, else a process that loads one, which it does while the rest is made ready."""
+        if self._up is None:
+            return AirflowProcess(self._layout, RunFiles.create(self._layout))
+        airflow = RunningAirflow(self._layout, AirflowApi(self._up.ports.ui_url, USER, ensure_password(self._layout)))
+        self._console.print(Text(f"Airflow          {airflow.require_startable()}"), soft_wrap=True)
+        return airflow
+
+    def _prepare_and_follow(self, source: RunSource) -> RunProgress:
         try:
-            server = start_local_server(self._layout)
+            server = start_local_server(self._layout) if self._up is None else find_local_server(self._layout)
             url = server.url
             self._console.print(Text(f"local Azure ML   {server.message}"))
             self._data = data = obtain_data(self._layout, self._options)
@@ -87,10 +102,10 @@ class MakeRun:
             run.apply(RunEnded(state="failed", error=str(error)))
             return run
         self._show_data(data)
-        child.give_plan(url, self._options.run_conf(data.path))
+        source.give_plan(url, self._options.run_conf(data.path))
         workspace = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
         with make_display(self._console, self._started) as display:
-            return follow(child, display, workspace)
+            return follow(source, display, workspace)
 
     def _show_data(self, data: RunData) -> None:
         self._console.print(Text(f"data             {data.message}", "bold yellow" if data.is_generated else ""))
@@ -118,7 +133,7 @@ class MakeRun:
             f"The result for programs: {layout.shown(layout.last_run)}"
         )
 
-    def _report_failure(self, run: RunProgress, files: RunFiles) -> None:
+    def _report_failure(self, run: RunProgress, source: RunSource) -> None:
         console = self._console
         console.print()
         if run.state == "canceled":
@@ -127,7 +142,7 @@ class MakeRun:
             console.print(Text(f"{task.task_id} failed: {task.error or 'no reason was given'}", "bold red"))
         if run.error:
             console.print(Text(run.error, "bold red"))
-        console.print(Text(f"Log: {self._layout.shown(files.log)}", "dim"))
+        console.print(Text(source.where_to_look, "dim"), soft_wrap=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -137,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
         options = RunOptions.parse(arguments)
         with only_run(layout):
             return MakeRun(layout, options, make_console()).execute()
-    except (InvalidRequest, Conflict) as error:
+    except (InvalidRequest, Conflict, ServiceUnavailable) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

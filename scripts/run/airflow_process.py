@@ -89,6 +89,11 @@ class AirflowProcess:
         lines = self._files.log.read_text(errors="replace").strip().splitlines()
         return f"the Airflow process ended with exit code {code}: {lines[-1][:300] if lines else 'it said nothing'}"
 
+    @property
+    def where_to_look(self) -> str:
+        """The log."""
+        return f"Log: {self._layout.shown(self._files.log)}"
+
     def cancel(self) -> None:
         """Ask the running task to stop, as Airflow does when a person stops it."""
         if self.is_alive:

@@ -1,4 +1,4 @@
-"""Follow the Airflow child to its end, show how it goes, and cancel in good order when a person asks for it."""
+"""Follow the run to its end, show how it goes, and cancel in good order when a person asks for it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Self
 from azureml_workspace.connect import open_workspace
 from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
-from scripts.run.airflow_process import CANCEL_GRACE_SECONDS, AirflowProcess
+from scripts.run.airflow_process import CANCEL_GRACE_SECONDS
 from scripts.run.display import Display
 from scripts.run.events import RunEnded
 from scripts.run.progress import RunProgress
+from scripts.run.source import RunSource
 
 LOOK_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,7 +41,7 @@ class Interrupts:
         self.count += 1
 
 
-def follow(child: AirflowProcess, display: Display, workspace: WorkspaceSettings) -> RunProgress:
+def follow(child: RunSource, display: Display, workspace: WorkspaceSettings) -> RunProgress:
     """How the run ended. The first interrupt cancels it, a second one or the end of the grace kills it."""
     run = RunProgress()
     deadline: float | None = None

@@ -9,10 +9,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from azureml_local.paths import Home
+from azureml_local.processes import wait_until
+from azureml_local.server.instance import ServerInfo
 from azureml_workspace.errors import ServiceUnavailable
 from scripts.run.layout import Layout
 
 USUAL_PORT = 8790
+COMES_BACK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,19 @@ def start_local_server(layout: Layout, usual_port: int = USUAL_PORT) -> LocalSer
         raise ServiceUnavailable(f"the local Azure ML did not start (exit code {done.returncode}): {said}")
     url = str(json.loads((layout.azureml_home / "server.json").read_text())["url"])
     return LocalServer(url=url, message=f"{url}{note}")
+
+
+def find_local_server(layout: Layout) -> LocalServer:
+    """The server that `make up` looks after; one that was killed is back in a moment.
+
+    :raises ServiceUnavailable: it does not come back.
+    """
+    home = Home(layout.azureml_home)
+    wait_until(lambda: ServerInfo.read(home) is not None, COMES_BACK_SECONDS, pause=0.1)
+    info = ServerInfo.read(home)
+    if info is None:
+        raise ServiceUnavailable("the local Azure ML does not answer; `make status`, and .local/logs/azureml.log.")
+    return LocalServer(url=info.url, message=info.url)
 
 
 def _start(layout: Layout, port: int) -> subprocess.CompletedProcess[str]:

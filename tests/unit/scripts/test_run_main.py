@@ -27,6 +27,7 @@ class FakeAirflow:
 
     def __init__(self, *_: object) -> None:
         self.plans: list[Any] = []
+        self.where_to_look = "Log: somewhere"
 
     def give_plan(self, *plan: Any) -> None:
         self.plans.append(plan)
