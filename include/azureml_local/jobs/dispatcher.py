@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from azureml_local.files import no_room_as_storage_full, write_json
-from azureml_local.jobs.files import JOB_FILE, LOG_FILE, PID_FILE, JobFile
+from azureml_local.jobs.files import JOB_FILE, LOG_FILE, PID_FILE, JobFile, forget_job, read_result
 from azureml_local.jobs.job import Job, Outcome
 from azureml_local.jobs.leftovers import make_temporary_folder, remove_leftovers
 from azureml_local.paths import Home
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 JOB_MODULE = "azureml_local.automl"
 POLL_SECONDS = 0.2
+MOST_STARTS = 3
+"""Of one run. A job that takes the machine down with it must not do so for ever."""
 _IDLE_SECONDS = 5.0
 _AFTER_ERROR_SECONDS = 5.0
 _WAITING = frozenset({RunStatus.NOT_STARTED, RunStatus.QUEUED})
@@ -126,8 +129,20 @@ class Dispatcher:
             self._start(run)
             return
         process = ManagedProcess(identity) if identity is not None else None
+        if not alive and read_result(folder) is None and self._runs.start_again(run.run_id, MOST_STARTS):
+            self._start_lost(run, process)
+            return
         job = self._jobs[run.run_id] = Job(run, folder, process, self._cores_of(run))
         logger.info("%s: %s", run.run_id, "its job still runs" if job.is_alive() else "its job is gone")
+
+    def _start_lost(self, run: ActiveRun, lost: ManagedProcess | None) -> None:
+        """Start a job anew that went down together with the server: the machine or the container did, and no job."""
+        logger.warning("%s: its job was lost together with the server; starting it again", run.run_id)
+        if lost is not None:
+            lost.signal_group(signal.SIGKILL)
+        remove_leftovers(self._home, run.run_id)
+        forget_job(self._home.run(run.run_id))
+        self._start(run)
 
     def _cores_of(self, run: ActiveRun) -> int:
         """What a job of this target gets: the machine's cores shared by as many jobs as may run at once."""

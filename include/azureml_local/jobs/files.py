@@ -104,6 +104,12 @@ def read_result(run_dir: Path) -> ResultFile | None:
     return result
 
 
+def forget_job(run_dir: Path) -> None:
+    """Remove what a lost job said, for another start. Its log stays: it tells how far the job was."""
+    for name in (PID_FILE, EVENTS_FILE):
+        (run_dir / name).unlink(missing_ok=True)
+
+
 def _with_text_parameters(event: dict[str, object]) -> dict[str, object]:
     """Hyperparameters are numbers, words and lists; a child run shows them as text."""
     parameters = event.get("parameters")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from azureml_local.jobs.files import JobNews, TrialEvent
@@ -22,6 +22,9 @@ from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, FAILED_RUN_STATUSES,
 RUN_TYPE = "automl"
 SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
 """A submission key whose run is one of these submits anew: a run that is being cancelled will give no result."""
+
+STARTS = "starts"
+"""Property of a run whose job was started more than once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,19 @@ class RunStore:
             row.status = status
             if status is RunStatus.PREPARING and row.started_at is None:
                 row.started_at = datetime.now(UTC)
+            return True
+
+    def start_again(self, run_id: str, most: int) -> bool:
+        """Forget what a lost job said, for another start; False when it was cancelled, or `most` starts are used up."""
+        with self._database.write() as session:
+            row = _require(session, run_id)
+            starts = int(row.properties.get(STARTS, 1))
+            if row.status not in ACTIVE_RUN_STATUSES - {RunStatus.CANCEL_REQUESTED} or starts >= most:
+                return False
+            session.execute(delete(ChildRow).where(ChildRow.parent_run_id == run_id))
+            row.status, row.phase, row.events_read = RunStatus.PREPARING, "", 0
+            row.started_at = datetime.now(UTC)
+            row.properties = {**row.properties, STARTS: str(starts + 1)}
             return True
 
     def take_news(self, run_id: str, news: JobNews) -> None:

@@ -12,6 +12,8 @@ import pytest
 from tests.integration.control_plane.conftest import ended, job_pid, let_go, reaches, submit
 from tests.local_server import LocalServer, eventually
 
+from azureml_local.jobs.dispatcher import MOST_STARTS
+from azureml_workspace.local.workspace import LocalWorkspace
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.integration
@@ -41,7 +43,7 @@ def test_jobs_outlive_it_and_queued_ones_go_on(own_server: LocalServer) -> None:
     assert ended(again, queued).status is RunStatus.COMPLETED
 
 
-def test_results_written_meanwhile_are_taken_in_and_deaths_are_told(own_server: LocalServer) -> None:
+def test_results_written_meanwhile_are_taken_in(own_server: LocalServer) -> None:
     workspace = own_server.workspace()
     finishing = submit(workspace, "wait").run_id
     reaches(workspace, finishing, RunStatus.RUNNING)
@@ -53,13 +55,49 @@ def test_results_written_meanwhile_are_taken_in_and_deaths_are_told(own_server: 
     assert ended(again, finishing).status is RunStatus.COMPLETED
     assert len(again.list_child_runs(finishing)) == 3
 
-    dying = submit(again, "wait").run_id
-    reaches(again, dying, RunStatus.RUNNING)
-    own_server.kill()
-    os.kill(job_pid(own_server, dying), signal.SIGKILL)
-    failed = ended(own_server.start().workspace(), dying)
+
+def lose(server: LocalServer, run_id: str) -> LocalWorkspace:
+    """The server and its job end together, as with their machine; the workspace of the next server."""
+    pid = job_pid(server, run_id)
+    server.kill()
+    os.kill(pid, signal.SIGKILL)
+    return server.start().workspace()
+
+
+def test_a_job_that_was_lost_with_the_server_is_started_again(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "wait").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    eventually(lambda: len(workspace.list_child_runs(run_id)) == 2, what="its first trials")
+    first = job_pid(own_server, run_id)
+    again = lose(own_server, run_id)
+    eventually(lambda: job_pid(own_server, run_id) != first, what="another job")
+    let_go(own_server, run_id)
+    run = ended(again, run_id)
+    assert (run.status, run.error, run.properties["starts"]) == (RunStatus.COMPLETED, "", "2")
+    assert [child.iteration for child in again.list_child_runs(run_id)] == [0, 1, 2]
+
+
+def test_a_job_that_takes_the_server_with_it_is_given_up(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "wait").run_id
+    for _ in range(MOST_STARTS):
+        reaches(workspace, run_id, RunStatus.RUNNING)
+        workspace = lose(own_server, run_id)
+    failed = ended(workspace, run_id)
     assert failed.status is RunStatus.FAILED
     assert "while the local Azure ML was not running" in failed.error
+
+
+def test_a_cancelled_run_is_not_started_again(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    run_id = submit(workspace, "stubborn").run_id
+    reaches(workspace, run_id, RunStatus.RUNNING)
+    pid = job_pid(own_server, run_id)
+    workspace.cancel_run(run_id)
+    own_server.kill()
+    os.kill(pid, signal.SIGKILL)
+    assert ended(own_server.start().workspace(), run_id).status is RunStatus.CANCELED
 
 
 def test_a_recycled_pid_is_not_taken_for_the_job(own_server: LocalServer) -> None:
@@ -72,7 +110,10 @@ def test_a_recycled_pid_is_not_taken_for_the_job(own_server: LocalServer) -> Non
     mine = psutil.Process()
     path = own_server.home / "runs" / run_id / "pid.json"
     path.write_text(json.dumps({"pid": mine.pid, "pid_started": mine.create_time() - 100}))
-    assert ended(own_server.start().workspace(), run_id).status is RunStatus.FAILED
+    again = own_server.start().workspace()
+    eventually(lambda: job_pid(own_server, run_id) not in {mine.pid, pid}, what="a job of its own")
+    let_go(own_server, run_id)
+    assert ended(again, run_id).status is RunStatus.COMPLETED
 
 
 def test_a_cancellation_is_carried_out_by_the_next_server(own_server: LocalServer) -> None:
