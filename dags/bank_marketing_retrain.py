@@ -31,8 +31,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
-    # Beyond what AutoML may be given (a day), for Airflow ends a run that is over it without cancelling anything in the
-    # workspace. The task's own limits are closer, and do cancel.
+    # Beyond what AutoML may be given (a day): the task's own limit is closer, and says why it ended a run.
     dagrun_timeout=timedelta(hours=26),
     params={
         "pipeline_name": pipeline_param(BANK_MARKETING.pipeline_name),
