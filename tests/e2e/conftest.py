@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.e2e.topology.faults import MOMENTS, PROPERTY, SERVICES, Row, table
 from tests.local_server import LocalServer
 
 DAGS = Path(__file__).parents[2] / "dags"
+FAULTS_FILE = Path(__file__).parents[2] / ".local" / "faults.md"
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,17 @@ def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory)
     )
     assert migrated.returncode == 0, migrated.stderr
     return Airflow(home, environment)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the fault table, and keep it in `.local/faults.md`. The rows came with the reports of the tests."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    rows = [Row(**value) for report in reports for name, value in report.user_properties if name == PROPERTY]
+    if not rows:
+        return
+    lines = table(sorted(rows, key=lambda row: (list(SERVICES).index(row.killed), MOMENTS.index(row.when))))
+    terminalreporter.write_sep("=", "killed with SIGKILL, and how it ended")
+    for line in lines:
+        terminalreporter.write_line(line)
+    FAULTS_FILE.parent.mkdir(exist_ok=True)
+    FAULTS_FILE.write_text("\n".join(lines) + "\n")

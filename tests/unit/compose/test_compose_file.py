@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,20 @@ def test_the_image_gets_what_the_builder_may_see() -> None:
     sources = {word.partition("/")[0] for words in copied for word in words.split()}
     assert sources == allowed
     assert all((ROOT / source).exists() for source in sources)
+
+
+def test_every_file_of_a_package_is_in_the_image() -> None:
+    """The project is installed as a wheel, which leaves out what is no Python and not named in pyproject.toml."""
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packaged = {
+        path
+        for folder in ("plugins", "include")
+        for package, patterns in named.items()
+        for pattern in patterns
+        for path in (ROOT / folder / package.replace(".", "/")).glob(pattern)
+    }
+    files = {path for folder in ("plugins", "include") for path in (ROOT / folder).rglob("*") if path.is_file()}
+    left_out = {
+        path for path in files - packaged if path.suffix not in {".py", ".pyc"} and ".egg-info" not in str(path)
+    }
+    assert left_out == set()

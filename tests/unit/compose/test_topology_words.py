@@ -64,7 +64,8 @@ def test_words_for_this_machine(there: str, here: str) -> None:
 
 def test_the_image(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
-        "FROM a AS first\nCOPY lost /lost\nFROM b\nRUN x \\\n  && y\nCOPY --from=first /lost /lost\nCOPY dags /opt/dags\n"
+        "FROM a AS first\nCOPY lost /lost\nFROM b\nRUN x \\\n  && y\nCOPY --from=first /lost /lost\n"
+        "COPY dags /opt/dags\n"
         "COPY start.sh /opt/start.sh\nENV A=1 B=two\n"
     )
     (tmp_path / "dags").mkdir()
