@@ -54,14 +54,16 @@ def changed(url: str, **query: str) -> str:
     return f"{url.partition('?')[0]}?{text}"
 
 
+@pytest.mark.parametrize("task_id", ["automl", "pipeline"])
 def test_button_leads_to_the_page_after_the_task_has_ended(
-    airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session
+    airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session, task_id: str
 ) -> None:
+    """Also when the process that ended the task (`pipeline`, which had been deferred) is not the one that pushed it."""
     run_id = quote(ran["run_id"], safe="")
     links = admin.get(
-        f"{airflow.url}/api/v2/dags/submits_runs/dagRuns/{run_id}/taskInstances/automl/links", timeout=30
+        f"{airflow.url}/api/v2/dags/submits_runs/dagRuns/{run_id}/taskInstances/{task_id}/links", timeout=30
     ).json()
-    assert links["extra_links"] == {"Azure ML run": ran["xcom"]["automl"]["azureml_run_url"]}
+    assert links["extra_links"] == {"Azure ML run": ran["xcom"][task_id]["azureml_run_url"]}
     assert links["extra_links"]["Azure ML run"].startswith(f"{ROOT}/azureml/run?dag_id=submits_runs&")
 
 

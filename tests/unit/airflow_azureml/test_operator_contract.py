@@ -160,4 +160,4 @@ def test_links_are_announced_to_airflow() -> None:
         for operator in OPERATORS
         for link in operator.operator_extra_links
     }
-    assert used <= announced
+    assert used == announced

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, NoReturn
 
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import DAG, Context, chain
 
 from airflow_azureml.links import AzureMLPipelineLink, AzureMLRunLink
@@ -55,7 +57,7 @@ class Publish(AzureMLBaseOperator):
 
 
 class SubmitPipeline(AzureMLBaseOperator):
-    """Submits the published pipeline."""
+    """Submits the published pipeline, and ends in another process that knows nothing of it."""
 
     template_fields = (*AzureMLBaseOperator.template_fields, "endpoint")
     operator_extra_links = (AzureMLRunLink(),)
@@ -64,12 +66,15 @@ class SubmitPipeline(AzureMLBaseOperator):
         super().__init__(**kwargs)
         self.endpoint = endpoint
 
-    def perform(self, context: Context) -> Run:
+    def perform(self, context: Context) -> NoReturn:
         """Submit."""
         key = f"{context['run_id']}-pipeline"
         run = self.hook.workspace.submit_pipeline(self.endpoint, PipelineSubmission(), submission_key=key)
         AzureMLRunLink().push(self, context, run)
-        return run
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=0)), method_name="resume")
+
+    def resume(self, context: Context, event: Any) -> None:
+        """End."""
 
 
 with DAG("submits_runs", schedule=None, params={"csv": ""}):
