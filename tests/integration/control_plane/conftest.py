@@ -10,7 +10,15 @@ import pytest
 from tests.local_server import LocalServer, eventually
 
 from azureml_workspace.local.workspace import LocalWorkspace
-from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetSource, Run
+from azureml_workspace.records import (
+    AutoMLSettings,
+    ComputeTarget,
+    DatasetSource,
+    PipelineDefinition,
+    PipelineSubmission,
+    PublishedPipeline,
+    Run,
+)
 from azureml_workspace.statuses import RunStatus
 
 FAKE_SERVER = (sys.executable, str(Path(__file__).with_name("fake_job_server.py")))
@@ -125,3 +133,26 @@ def job_pid(server: LocalServer, run_id: str) -> int:
 def let_go(server: LocalServer, run_id: str) -> None:
     """Let a job that waits go on to its end."""
     (server.home / "runs" / run_id / "go").touch()
+
+
+def pipeline(workspace: LocalWorkspace, **changes: object) -> PublishedPipeline:
+    """A published pipeline; the experiment that a submission names is what its fake job does."""
+    definition = {
+        "name": "bank",
+        "automl": {"dataset_name": "people", "label_column_name": "y"},
+        "model_name": "bank",
+        "experiment_name": "complete",
+    }
+    return workspace.publish_pipeline(PipelineDefinition.from_dict(definition | changes))
+
+
+def submit_pipeline(workspace: LocalWorkspace, behaviour: str, key: str | None = None) -> str:
+    """Submit the pipeline through its endpoint; gives the run's id."""
+    submission = PipelineSubmission(experiment_name=behaviour)
+    endpoint = pipeline(workspace).pipeline_endpoint
+    return workspace.submit_pipeline(endpoint, submission, submission_key=key or uuid.uuid4().hex).run_id
+
+
+def automl_step(workspace: LocalWorkspace, run_id: str) -> str:
+    """The AutoML run of a pipeline run, once it is there."""
+    return eventually(lambda: workspace.list_step_runs(run_id)[0].run_id, what="the AutoML step")

@@ -9,13 +9,19 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.integration.control_plane.conftest import MakeServer, ended, job_pid
+from tests.integration.control_plane.conftest import MakeServer, automl_step, ended, job_pid, reaches
 from tests.local_server import LocalServer, eventually, processes_of
 
 from azureml_local.jobs.leftovers import temporary_folder
 from azureml_local.paths import Home
 from azureml_workspace.local.workspace import LocalWorkspace
-from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetSource
+from azureml_workspace.records import (
+    AutoMLSettings,
+    ComputeTarget,
+    DatasetSource,
+    PipelineDefinition,
+    PipelineSubmission,
+)
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.integration
@@ -71,6 +77,27 @@ def test_a_killed_server_costs_an_automl_run_nothing(server: LocalServer) -> Non
     assert [child.iteration for child in children] == list(range(result.child_runs))
     assert result.best_child_run_id in {child.run_id for child in children}
     assert again.register_model("clients", run_id).version == 1
+
+
+def test_a_killed_server_costs_a_pipeline_run_nothing(server: LocalServer) -> None:
+    automl = {"dataset_name": "clients", "label_column_name": "y", "experiment_timeout_minutes": SECONDS / 60}
+    definition = {"name": "clients", "automl": automl, "model_name": "clients", "experiment_name": "killed"}
+    published = server.workspace().publish_pipeline(PipelineDefinition.from_dict(definition))
+    run_id = (
+        server.workspace()
+        .submit_pipeline(published.pipeline_endpoint, PipelineSubmission(), submission_key="pipeline")
+        .run_id
+    )
+    reaches(server.workspace(), automl_step(server.workspace(), run_id), RunStatus.RUNNING)
+    server.kill()
+    again = server.start().workspace()
+    run = ended(again, run_id)
+    assert (run.status, run.error) == (RunStatus.COMPLETED, "")
+    assert len(list((server.home / "runs").glob("AutoML_*"))) == 1
+    result = again.pipeline_result(run_id)
+    assert result.model == again.get_model("clients")
+    assert result.automl.metrics["AUC_weighted"] > 0.6
+    assert again.get_model("clients").version == 1
 
 
 def test_a_killed_automl_job_fails_honestly_and_leaves_no_process(server: LocalServer) -> None:
