@@ -48,6 +48,12 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {"backend": _BACKEND, "token_file": _TOKEN_FILE},
             }
         ],
+        "triggers": [
+            {
+                "integration-name": "Azure Machine Learning",
+                "python-modules": ["airflow_azureml.triggers.run", "airflow_azureml.triggers.service"],
+            }
+        ],
         "extra-links": [
             "airflow_azureml.links.AzureMLRunLink",
             "airflow_azureml.links.AzureMLPipelineLink",

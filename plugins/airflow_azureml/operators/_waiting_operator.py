@@ -123,7 +123,9 @@ class AzureMLWaitingOperator(AzureMLBaseOperator, Generic[T]):
         self._in_hand = awaited
         before = recall(context, self.log)
         remember(context, awaited)
-        if before is not None and before.target != awaited.target:
+        if before is not None and before.target == awaited.target:
+            self.log.info("An earlier try began to wait for %s already.", self.describe(awaited.target))
+        elif before is not None:
             self.supersede(before)
         if deferrable and not self._is_over(awaited):
             self._defer(awaited, patience)
@@ -134,7 +136,7 @@ class AzureMLWaitingOperator(AzureMLBaseOperator, Generic[T]):
         patience = self._patience()
         awaited = self._take_up(context)
         what, status = self.describe(awaited.target), event.get("status")
-        self.log.info("The triggerer says of %s: %s", what, event.get("message"))
+        self.log.info("The triggerer reports: %s", event.get("message"))
         seen = self._look_patiently(awaited, patience)
         if status == DEADLINE and (not self.is_settled(seen) or self.was_cut_short(seen)):
             self._time_is_up(awaited)

@@ -111,11 +111,11 @@ class PollingTrigger(BaseTrigger, Generic[T]):
                 outage.over()
                 self.report(seen)
                 if self.is_settled(seen):
-                    return ENDED, f"{self.what} is settled", seen
+                    return ENDED, f"{self.what} is settled.", seen
             left = self.deadline - time.time()
             if left <= 0:
                 await self.on_deadline()
-                return DEADLINE, f"{self.what} was not done in time", seen
+                return DEADLINE, f"{self.what} was not done in time.", seen
             await asyncio.sleep(min(pause, left))
 
 

@@ -12,6 +12,7 @@ from airflow_azureml._run_progress import ProgressLog, Snapshot, story
 from airflow_azureml.hook import AzureMLHook, open_hurried
 from airflow_azureml.triggers._polling import PollingTrigger
 from airflow_azureml.triggers._task_state import is_still_deferred
+from airflow_azureml.triggers._undisturbed import finish_undisturbed
 from azureml_workspace.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ class AzureMLRunTrigger(PollingTrigger[Snapshot]):
         Airflow calls this also in a triggerer that was taken for dead while it lived, when another one has taken over
         its triggers. Then the task is still deferred, and its run is left alone.
         """
-        if not self.owns_run:
-            return
+        if self.owns_run:
+            await finish_undisturbed(self._stop())
+
+    async def _stop(self) -> None:
         if await is_still_deferred(self):
             self.log.warning("The task is still deferred, so run %s goes on.", self.run_id)
-            return
-        await self._cancel()
+        else:
+            await self._cancel()
 
     async def _cancel(self) -> None:
         try:

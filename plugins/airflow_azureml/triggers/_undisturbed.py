@@ -1,0 +1,27 @@
+"""Finish a coroutine although its caller is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+_going_on: set[asyncio.Task[None]] = set()
+"""An event loop holds its tasks only weakly."""
+
+
+async def finish_undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Wait until `work` is done, whoever cancels that wait.
+
+    Airflow 3.3 cancels a trigger once a second until it is gone, which ends its `on_kill` after the first second.
+    `work` has to be short: a triggerer that shuts down waits for it too.
+    """
+    task = asyncio.create_task(work)
+    _going_on.add(task)
+    task.add_done_callback(_going_on.discard)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            continue
+    task.result()
