@@ -1,0 +1,29 @@
+"""DAGs with one AutoML task, for tests of what Airflow does to one that waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Param
+
+from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "waits_deferred": {"deferrable": True, "retries": 1},
+    "waits_in_worker": {"deferrable": False, "retries": 1},
+    "waits_briefly": {"deferrable": True, "execution_timeout": timedelta(seconds=12)},
+}
+
+for dag_id, given in VARIANTS.items():
+    with DAG(dag_id, schedule=None, params={"experiment": Param("wait", type="string")}, default_args=given):
+        AzureMLAutoMLRunOperator(
+            task_id="automl",
+            dataset="waiting",
+            label_column_name="y",
+            experiment_name="{{ params.experiment }}",
+            experiment_timeout_minutes=5,
+            model_name="waiting",
+            poll_seconds=1,
+            max_nodes=8,
+        )

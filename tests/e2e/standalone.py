@@ -1,0 +1,220 @@
+"""`airflow standalone` with a home of its own: SQLite, LocalExecutor, all four components, and its REST interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import requests
+
+T = TypeVar("T")
+
+_START_SECONDS = 240.0
+_USER = {"username": "admin", "password": "admin"}
+
+
+def eventually(look: Callable[[], T | None], *, what: str, seconds: float = 60.0) -> T:
+    """The first true value of `look`."""
+    deadline = time.monotonic() + seconds
+    while not (value := look()):
+        assert time.monotonic() < deadline, f"{what} did not come true within {seconds:g} s; it is {value!r}"
+        time.sleep(0.25)
+    return value
+
+
+@dataclass
+class Standalone:
+    """An Airflow whose DAGs are the files in `dags`."""
+
+    home: Path
+    dags: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    parallelism: int = 4
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Standalone:
+        """Start it and wait until all components are healthy."""
+        (self.home / "plugins").mkdir(parents=True)
+        passwords = self.home / "passwords.json"
+        passwords.write_text(json.dumps({_USER["username"]: _USER["password"]}))
+        api, worker_logs, trigger_logs = _free_ports(3)
+        self.url = f"http://127.0.0.1:{api}"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        environment = inherited | {
+            "HOME": str(self.home),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.home / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__PARALLELISM": str(self.parallelism),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER['username']}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{api}/execution/",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(api),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API_AUTH__JWT_SECRET": "of-this-test-and-of-nothing-else-0123456789-0123456789",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            **self.environment,
+        }
+        airflow = str(Path(sys.executable).with_name("airflow"))
+        with (self.home / "standalone.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, airflow, "standalone"],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        eventually(self._is_healthy, what="a healthy Airflow", seconds=_START_SECONDS)
+        return self
+
+    def stop(self) -> None:
+        """End it at once: nothing in its home is needed any more."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        while left := self.processes():
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(left, timeout=5)
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Its processes, told by their AIRFLOW_HOME, whose command line has all those words."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                    continue
+                is_ours = process.environ().get("AIRFLOW_HOME") == str(self.home)
+                if is_ours and all(word in " ".join(process.cmdline()) for word in words):
+                    found.append(process)
+        return found
+
+    def log(self) -> str:
+        """What it printed."""
+        return (self.home / "standalone.log").read_text()
+
+    def call(self, method: str, path: str, **request: Any) -> Any:
+        """The answer of the REST interface, None for 404."""
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        answer = requests.request(method, f"{self.url}/api/v2{path}", headers=headers, timeout=30, **request)
+        if answer.status_code == requests.codes.not_found:
+            return None
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json() if answer.content else {}
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        """The run id of a new DAG run."""
+        eventually(lambda: self.call("GET", f"/dags/{dag_id}"), what=f"DAG {dag_id}")
+        run = self.call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> TaskOfRun:
+        """One task of a DAG run."""
+        return TaskOfRun(self, dag_id, run_id, task_id)
+
+    def _token(self) -> str:
+        return str(requests.post(f"{self.url}/auth/token", json=_USER, timeout=30).json()["access_token"])
+
+    def _is_healthy(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"airflow standalone ended: {self.log()[-3000:]}"
+        try:
+            health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+        except requests.RequestException:
+            return False
+        components = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all(health.get(name, {}).get("status") == "healthy" for name in components)
+
+
+@dataclass(frozen=True)
+class TaskOfRun:
+    """A task instance, seen and acted on as a person does in the UI."""
+
+    airflow: Standalone
+    dag_id: str
+    run_id: str
+    task_id: str
+
+    @property
+    def _path(self) -> str:
+        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
+
+    def read(self) -> dict[str, Any]:
+        """The task instance."""
+        found: dict[str, Any] = self.airflow.call("GET", self._path)
+        return found
+
+    def state(self) -> str | None:
+        """Its state."""
+        state: str | None = self.read()["state"]
+        return state
+
+    def xcom(self, key: str) -> Any:
+        """What it pushed, None when it has not."""
+        entry = self.airflow.call("GET", f"{self._path}/xcomEntries/{key}", params={"deserialize": True})
+        return None if entry is None else entry["value"]
+
+    def until(self, *states: str, seconds: float = 60.0) -> str:
+        """Wait for one of the states."""
+        return eventually(
+            lambda: state if (state := self.state()) in states else None,
+            what=f"{self.task_id} of {self.run_id} is {' or '.join(states)}",
+            seconds=seconds,
+        )
+
+    def until_watched(self) -> None:
+        """Wait until it is deferred and a triggerer has taken its trigger."""
+        self.until("deferred")
+        eventually(lambda: "starting" in self.log() or None, what="the trigger")
+
+    def mark(self, state: str) -> None:
+        """Mark it."""
+        self.airflow.call("PATCH", self._path, json={"new_state": state})
+
+    def clear(self) -> None:
+        """Clear it, so that it runs again."""
+        body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [self.task_id], "only_failed": False}
+        self.airflow.call("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
+
+    def log(self, attempt: int = 1) -> str:
+        """Its log, one line for each entry; an error's message is added."""
+        answer = self.airflow.call("GET", f"{self._path}/logs/{attempt}", params={"full_content": True})
+        lines = []
+        for entry in (answer or {}).get("content", []):
+            if isinstance(entry, str):
+                lines.append(entry)
+                continue
+            errors = [error.get("exc_value", "") for error in entry.get("error_detail") or []]
+            lines.append(" ".join([str(entry.get("event")), *errors]))
+        return "\n".join(lines)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for bound in sockets:
+            bound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]
+    finally:
+        for bound in sockets:
+            bound.close()
