@@ -50,7 +50,7 @@ def components(layout: Layout, ports: Ports) -> tuple[Component, ...]:
             ("scheduler", "--skip-serve-logs"),
             priority=50,
             steady_seconds=20,
-            stop_seconds=25,
+            stop_seconds=15,
             stops_group=True,
         ),
     )

@@ -15,8 +15,8 @@ from scripts.up.state import UpFiles
 SUPERVISOR_SECONDS = 90.0
 """For all components to stop one after the other; each is killed when its own time is over."""
 
-GRACE_SECONDS = 10.0
-"""For what is left then, or for all of it when supervisord was killed."""
+ORPHANS_GRACE_SECONDS, STRAGGLERS_GRACE_SECONDS = 10.0, 1.0
+"""Between SIGTERM and SIGKILL for what a killed supervisord left, and for what has had its time under a live one."""
 
 
 def make_down(layout: Layout) -> int:
@@ -54,7 +54,8 @@ def stop_airflow(files: UpFiles) -> int:
         supervisor = ManagedProcess(ProcessIdentity(pid=up.pid, pid_started=up.pid_started))
         supervisor.signal_alone(signal.SIGTERM)
         wait_until(lambda: not supervisor.is_alive, SUPERVISOR_SECONDS, pause=0.1)
-    leftovers.end(files.layout, grace_seconds=GRACE_SECONDS)
+    grace = ORPHANS_GRACE_SECONDS if up is None else STRAGGLERS_GRACE_SECONDS
+    leftovers.end(files.layout, grace_seconds=grace)
     files.remove()
     return count
 

@@ -17,7 +17,7 @@ from scripts.run.airflow_environment import airflow_environment
 from scripts.run.layout import Layout
 from scripts.up import leftovers
 from scripts.up.airflow_api import AirflowApi
-from scripts.up.down import stop_airflow, stop_azureml_server
+from scripts.up.down import ORPHANS_GRACE_SECONDS, stop_airflow, stop_azureml_server
 from scripts.up.login import USER, ensure_password
 from scripts.up.ports import PortChoice, Ports, require_free
 from scripts.up.readiness import LoadedDag, Readiness, look
@@ -71,7 +71,7 @@ class MakeUp:
 
         The jobs and web services of the latter go on; the new one takes them up.
         """
-        if ended := leftovers.end(self._layout, grace_seconds=10.0):
+        if ended := leftovers.end(self._layout, grace_seconds=ORPHANS_GRACE_SECONDS):
             self._say(f"ended {len(ended)} processes that an earlier `make up` left behind")
         if stop_azureml_server(self._layout):
             self._say("the local Azure ML that ran comes under `make up`; its jobs and web services go on")

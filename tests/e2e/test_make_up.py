@@ -84,8 +84,7 @@ def test_a_taken_port_is_named_with_who_holds_it_and_nothing_is_started(tmp_path
     assert not (checkout.root / ".local" / "airflow").exists()
 
 
-def test_ctrl_c_while_it_starts_stops_what_was_started(tmp_path: Path) -> None:
-    checkout = UpCheckout.make(tmp_path)
+def test_ctrl_c_while_it_starts_stops_what_was_started(checkout: UpCheckout) -> None:
     child = checkout.start(*checkout.up_words)
     assert child.stdout is not None
     for line in child.stdout:
