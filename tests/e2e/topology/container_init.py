@@ -75,7 +75,8 @@ def main() -> int:
         if pid == child.pid:
             break
     kill_descendants(os.getpid())
-    return os.waitstatus_to_exitcode(status) % 256
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
