@@ -1,7 +1,8 @@
 """What `init: true` and the kernel do for a container: `python container_init.py UID GID COMMAND...`.
 
 Whatever the command starts, however it detaches itself, stays below this process, and ends when the command ends or
-when the test session is gone. SIGTERM is passed on to the command. The exit code is the command's.
+when the test session is gone. SIGTERM is passed on to the command. The exit code is the command's,
+128 and the signal's number when one ended it.
 """
 
 from __future__ import annotations
