@@ -74,7 +74,7 @@ def test_a_second_try_takes_up_the_run(
         raise MemoryError("the worker is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_azureml.operators._remote_run.wait_until", die)
+        patch.setattr("airflow_azureml.operators._waiting_operator.wait_until", die)
         with pytest.raises(MemoryError):
             automl(dataset, "retry-task").execute(first)  # type: ignore[arg-type]
     result = automl(dataset, "retry-task").execute(second)  # type: ignore[arg-type]
