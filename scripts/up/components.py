@@ -8,6 +8,7 @@ from scripts.run.layout import Layout
 from scripts.up.ports import HOST, Ports
 
 AZUREML = "azureml"
+AIRFLOW = "scripts.up.airflow_main"
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,21 @@ def components(layout: Layout, ports: Ports) -> tuple[Component, ...]:
     The scheduler stops first: it ends the tasks that run, and they report to the API server and cancel their remote
     runs. It tells its workers nothing of a SIGTERM, so they get it with it. Logs are served by no component: the API
     server reads the files, and Airflow's log servers would listen on all network interfaces.
+
+    The triggerer and the API server have little time, because Airflow's tend to hang while they stop, and by then they
+    hold nothing that a kill could harm.
     """
     serve = ("serve", "--home", str(layout.azureml_home), "--host", HOST, "--port", str(ports.azureml))
     return (
         Component(AZUREML, "azureml_local", serve, priority=10, steady_seconds=5, stop_seconds=15),
-        Component("api-server", "airflow", ("api-server",), priority=20, steady_seconds=20, stop_seconds=10),
-        Component("dag-processor", "airflow", ("dag-processor",), priority=30, steady_seconds=20, stop_seconds=10),
+        Component("api-server", AIRFLOW, ("api-server",), priority=20, steady_seconds=20, stop_seconds=4),
+        Component("dag-processor", AIRFLOW, ("dag-processor",), priority=30, steady_seconds=20, stop_seconds=10),
         Component(
-            "triggerer", "airflow", ("triggerer", "--skip-serve-logs"), priority=40, steady_seconds=20, stop_seconds=10
+            "triggerer", AIRFLOW, ("triggerer", "--skip-serve-logs"), priority=40, steady_seconds=20, stop_seconds=4
         ),
         Component(
             "scheduler",
-            "airflow",
+            AIRFLOW,
             ("scheduler", "--skip-serve-logs"),
             priority=50,
             steady_seconds=20,

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,6 +144,19 @@ def test_refused(checkout: Checkout) -> None:
     done = checkout.make("run", "REQUESTS=2", "CONCURRENCY=4")
     assert done.returncode == 2
     assert "make run: CONCURRENCY is 4 and REQUESTS is 2" in done.stderr
+
+
+def test_up_takes_its_ports_from_the_command_line(checkout: Checkout) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = checkout.make("up", f"UI_PORT={port}", "AZUREML_PORT=70000")
+        assert "make up: AZUREML_PORT is 70000" in done.stderr
+        done = checkout.make("up", f"UI_PORT={port}")
+    assert done.returncode != 0
+    assert f"port {port} is held by pid {os.getpid()}" in done.stderr
+    assert "healthy" not in done.stdout
 
 
 def test_down_leaves_nothing_running(checkout: Checkout, first: dict[str, Any]) -> None:
