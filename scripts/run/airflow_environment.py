@@ -23,6 +23,8 @@ def airflow_environment(layout: Layout, inherited: Mapping[str, str]) -> dict[st
         "AIRFLOW__CORE__DAGS_FOLDER": str(layout.dags),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.airflow_home / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Whichever of `make run` and `make up` comes first makes the DAGs known to the database that both use.
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "NO_COLOR": "1",

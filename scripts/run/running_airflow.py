@@ -155,7 +155,8 @@ class RunningAirflow:
             self._pending.append(TaskSucceeded(at=at, task_id=task_id, result=result))
         elif task["state"] in _WITH_ERROR:
             again = _WITH_ERROR[task["state"]]
-            self._pending.append(TaskFailed(at=at, task_id=task_id, error=self._error(task), will_retry=again))
+            error = "canceled" if self._cancelled else self._error(task)
+            self._pending.append(TaskFailed(at=at, task_id=task_id, error=error, will_retry=again))
 
     def _look_at_automl(self, task: Mapping[str, Any]) -> None:
         pushed = self._xcom(task, RUN_KEY)

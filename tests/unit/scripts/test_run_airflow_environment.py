@@ -26,6 +26,7 @@ def test_another_airflow_of_the_users_is_left_alone(tmp_path: Path) -> None:
     env = airflow_environment(Layout(tmp_path), inherited)
     assert env["AIRFLOW_HOME"] == str(tmp_path / ".local" / "airflow")
     assert env["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert env["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "False", "`make up` takes the same database"
     assert (env["AIRFLOW_CONN_WASB_DEFAULT"], env["PATH"]) == ("wasb://account", "/bin")
     assert not {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__EXECUTOR"} & set(env)
     assert not {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"} & set(env)

@@ -169,7 +169,10 @@ def test_cancelling_marks_the_run_and_cancels_what_it_asked_for(
     airflow.cancel()
     assert api.patched == [{"state": "failed"}]
     assert workspace.cancelled == ["A1"]
-    ended = airflow.events()[-1]
+    api.tasks = {"automl_run": ("failed", 1)}
+    failed, ended = airflow.events()
+    assert isinstance(failed, TaskFailed)
+    assert failed.error == "canceled"
     assert isinstance(ended, RunEnded)
     assert ended.state == "canceled"
 
