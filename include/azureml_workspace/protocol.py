@@ -156,7 +156,8 @@ class Workspace(Protocol):
         `endpoint` is a `PublishedPipeline`'s `endpoint` or `pipeline_endpoint`; the token is sent to no other host.
 
         :raises InvalidRequest: no parameter of that name, a bad value, an address that is not this workspace's.
-        :raises NotFound: no such pipeline. :raises Conflict: it is disabled.
+        :raises NotFound: no such pipeline.
+        :raises Conflict: it is disabled, or the key is that of a run of another pipeline.
         """
         ...
 

@@ -319,7 +319,7 @@ def test_parameters_that_cannot_be(
 
 def test_a_dataset_version_that_is_not_there(workspace: Workspace, dataset: DatasetVersion) -> None:
     pipeline = workspace.publish_pipeline(definition("contract-once"))
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidRequest, match="99"):
         workspace.submit_pipeline(
             pipeline.endpoint, PipelineSubmission(parameters={"dataset_version": "99"}), submission_key="contract-99"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -106,15 +106,23 @@ def _run_line(run: Run) -> str:
 
 
 def _outcome(run: Run) -> str:
-    parts = []
+    parts, known = [], run.properties
     if run.run_type == PIPELINE_RUN:
-        parts.append(f"pipeline {run.properties['pipeline_name']}:{run.properties['pipeline_version']}")
-    score = run.properties.get("best_score")
-    if score is not None:
-        parts.append(f"{run.properties['best_algorithm']} {run.properties['primary_metric']} {float(score):.5f}")
-    if "model" in run.properties:
-        parts.append(f"model {run.properties['model']}")
+        parts.append(f"pipeline {known.get('pipeline_name', '?')}:{known.get('pipeline_version', '?')}")
+    if "best_score" in known:
+        parts.append(f"{known.get('best_algorithm', '?')} {known.get('primary_metric', '?')} {_score(known)}")
+    if "model" in known:
+        parts.append(f"model {known['model']}")
     return "  ".join(part for part in [*parts, run.error] if part)
+
+
+def _score(properties: Mapping[str, str]) -> str:
+    """The best score to five places; whatever it is when it is no number."""
+    text = properties["best_score"]
+    try:
+        return f"{float(text):.5f}"
+    except ValueError:
+        return text
 
 
 COMMANDS = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from azureml_local.automl.catalog import select_models
@@ -29,6 +30,7 @@ from azureml_workspace.records import (
     Run,
 )
 from azureml_workspace.statuses import PipelineStatus
+from azureml_workspace.texts import shown
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +74,9 @@ class PipelineManager:
         """Publish the definition (`Workspace.publish_pipeline`). :raises InvalidRequest: it cannot work."""
         definition.validate()
         select_models(definition.automl.allowed_models, definition.automl.blocked_models)
-        try:
+        with _missing_as_invalid(definition.name):
             dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
             self._computes.require(definition.automl.compute_target)
-        except NotFound as error:
-            raise InvalidRequest(f"pipeline {definition.name} cannot work: {error}") from error
         check_columns(definition.automl, dataset.columns)
         pipeline, created = self.published.publish(definition)
         if created:
@@ -92,32 +92,18 @@ class PipelineManager:
     def submit(self, pipeline_id: str, submitted: Submitted) -> Run:
         """Run one version, or find the run of this key.
 
-        :raises NotFound: no such pipeline, dataset or compute target. :raises Conflict: it is disabled.
+        A key finds its run also when the version was disabled since, or another one was made the default.
+
+        :raises NotFound: no such pipeline.
+        :raises Conflict: it is disabled, or the key is that of a run of another pipeline.
         :raises InvalidRequest: a parameter, or the data, cannot be used.
         """
-        found = self._find_submitted(submitted)
-        if found is not None:
-            return found
-        pipeline = self.published.get(pipeline_id)
-        if pipeline.status is not PipelineStatus.ACTIVE:
-            raise Conflict(
-                f"version {pipeline.version} of pipeline {pipeline.name!r} is {pipeline.status.value}; enable it, or "
-                "submit another version."
-            )
-        return self._submit(pipeline, submitted)
+        return self._submit(self.published.get(pipeline_id), submitted, "version", "submit another version")
 
     def submit_default(self, endpoint_id: str, submitted: Submitted) -> Run:
         """Run the default version of a pipeline endpoint; see `submit`."""
-        found = self._find_submitted(submitted)
-        if found is not None:
-            return found
         pipeline = self.published.default_of(endpoint_id)
-        if pipeline.status is not PipelineStatus.ACTIVE:
-            raise Conflict(
-                f"the default version {pipeline.version} of pipeline {pipeline.name!r} is {pipeline.status.value}; "
-                "enable it, or make another version the default."
-            )
-        return self._submit(pipeline, submitted)
+        return self._submit(pipeline, submitted, "the default version", "make another version the default")
 
     def cancel(self, run_id: str) -> None:
         """Ask for a pipeline run to stop. :raises NotFound:"""
@@ -132,17 +118,24 @@ class PipelineManager:
             raise RunFailed(f"run {run.run_id} completed, but its {RESULT_OUTPUT} is gone; run the pipeline again.")
         return PipelineResult.from_dict(content)
 
-    def _find_submitted(self, submitted: Submitted) -> Run | None:
-        return None if submitted.key is None else self.runs.find_submitted(submitted.key)
-
-    def _submit(self, pipeline: PublishedPipeline, submitted: Submitted) -> Run:
+    def _submit(self, pipeline: PublishedPipeline, submitted: Submitted, which: str, instead: str) -> Run:
+        found = None if submitted.key is None else self.runs.find_submitted(submitted.key)
+        if found is not None:
+            return _of_pipeline(found, pipeline)
+        if pipeline.status is not PipelineStatus.ACTIVE:
+            raise Conflict(
+                f"{which} {pipeline.version} of pipeline {pipeline.name!r} is {pipeline.status.value}; enable it, or "
+                f"{instead}."
+            )
         submission = submitted.submission
         definition = pipeline.definition.with_parameters(submission.parameters)
-        dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
-        settings = definition.settings(
-            experiment_name=submission.experiment_name or definition.experiment_name, latest_version=dataset.version
-        )
-        self._automl.check(settings)
+        with _missing_as_invalid(pipeline.name):
+            dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
+            settings = definition.settings(
+                experiment_name=submission.experiment_name or definition.experiment_name, latest_version=dataset.version
+            )
+            self._automl.check(settings)
+            self._computes.require(settings.compute_target)
         new = NewPipelineRun(
             pipeline=pipeline,
             settings=settings,
@@ -157,4 +150,24 @@ class PipelineManager:
         if created:
             logger.info("pipeline %s version %d submitted: run %s", pipeline.name, pipeline.version, run.run_id)
             self._wake()
-        return run
+        return _of_pipeline(run, pipeline)
+
+
+def _of_pipeline(run: Run, pipeline: PublishedPipeline) -> Run:
+    """:raises Conflict: the run that was found by its key is one of another pipeline."""
+    name = run.properties["pipeline_name"]
+    if name != pipeline.name:
+        raise Conflict(
+            f"submission key {shown(run.submission_key or '')} is that of run {run.run_id} of pipeline {name!r}; give "
+            f"each submission of pipeline {pipeline.name!r} a key of its own."
+        )
+    return run
+
+
+@contextmanager
+def _missing_as_invalid(name: str) -> Iterator[None]:
+    """What a pipeline refers to and is not there: the caller asked for the pipeline, and that is."""
+    try:
+        yield
+    except NotFound as error:
+        raise InvalidRequest(f"pipeline {name} cannot work: {error}") from error

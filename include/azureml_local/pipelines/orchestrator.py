@@ -18,7 +18,13 @@ from azureml_local.paths import Home
 from azureml_local.pipelines.files import MODEL_OUTPUT, PIPELINE_LOG, RESULT_OUTPUT, STEP_LOG, tell
 from azureml_local.pipelines.story import model_tags, result_line, step_story, submission_story
 from azureml_local.store.models import ModelStore
-from azureml_local.store.pipeline_run_records import StepEnd, StoredPipelineRun
+from azureml_local.store.pipeline_run_records import (
+    AUTOML_RUN_ID,
+    MODEL,
+    PASSED_ON,
+    StepEnd,
+    StoredPipelineRun,
+)
 from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.pipelines import PipelineStore
 from azureml_local.troubles import TroubleLog
@@ -40,8 +46,6 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 _IDLE_SECONDS = 5.0
 _AFTER_ERROR_SECONDS = 5.0
-_PASSED_ON = ("best_child_run_id", "best_algorithm", "best_score")
-"""Properties of the AutoML run that the pipeline run has too."""
 
 
 class Orchestrator:
@@ -120,7 +124,7 @@ class Orchestrator:
             except WorkspaceError as error:
                 self._fail(found, AUTOML_STEP, f"it could not be submitted: {error}")
                 return
-        self._runs.start_step(run_id, AUTOML_STEP, run.run_id, {"automl_run_id": run.run_id})
+        self._runs.start_step(run_id, AUTOML_STEP, run.run_id, {AUTOML_RUN_ID: run.run_id})
         tell(self._log(found), f"step {AUTOML_STEP}: submitted as run {run.run_id}")
         tell(self._home.run(run.run_id) / STEP_LOG, *step_story(found))
 
@@ -147,7 +151,7 @@ class Orchestrator:
         except WorkspaceError as error:
             self._fail(found, AUTOML_STEP, str(error), step_run_id=run.run_id)
             return
-        properties = {name: run.properties[name] for name in _PASSED_ON if name in run.properties}
+        properties = {name: run.properties[name] for name in PASSED_ON if name in run.properties}
         self._runs.end_step(found.run.run_id, StepEnd(name=AUTOML_STEP, status=run.status), properties)
         self._tell_of_automl(found, run, f"Completed: {result_line(result)}")
 
@@ -175,7 +179,7 @@ class Orchestrator:
             return
         named = f"{model.name}:{model.version}"
         tell(log, f"registered as version {model.version}", f"tags: {tags}")
-        ended = self._runs.complete(found.run.run_id, step.name, {"model": named})
+        ended = self._runs.complete(found.run.run_id, step.name, {MODEL: named})
         tell(self._log(found), f"step {step.name}: Completed: model {named}", _last_line(ended))
         logger.info("pipeline run %s ended: %s %s", ended.run_id, ended.status.value, named)
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from azureml_local.pipelines.definition import read_object, unknown_field
 from azureml_local.pipelines.manager import STEPS, Submitted
-from azureml_local.store.pipeline_run_records import StoredPipelineRun
+from azureml_local.store.pipeline_run_records import RESERVED_PROPERTIES, StoredPipelineRun
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import PipelineSubmission
 from azureml_workspace.statuses import RunStatus
+from azureml_workspace.texts import shown
 
 SUBMISSION_KEY = "submission_key"
 """The property that makes a submission safe to repeat."""
 
 _RUN_SOURCE = "REST"
+_LONGEST_RUN_SOURCE = 100
 _STATUS_CODES = {
     RunStatus.NOT_STARTED: "NotStarted",
     RunStatus.COMPLETED: "Finished",
@@ -82,14 +84,16 @@ def read_submission(body: bytes) -> Submitted:
 
     :raises InvalidRequest: it is no JSON object, or a field is not one of Azure's or has a value it cannot have.
     """
+    given: dict[str, Any] = {}
+    for name, value in read_object(body, '{"ExperimentName": "retrain"}').items():
+        known = _FIELDS.get(name.lower())
+        if known is None:
+            raise unknown_field("a submission", name, _FIELDS.values())
+        if known in given:
+            raise InvalidRequest(f"the body has {known} twice, in different spellings; give it once.")
+        given[known] = value
     try:
-        given = msgspec.json.decode(body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(f"the body is not JSON: {error}.") from error
-    if not isinstance(given, dict):
-        raise InvalidRequest('the body is not a JSON object; send one like {"ExperimentName": "retrain"}.')
-    try:
-        info = msgspec.convert({_field(name): value for name, value in given.items()}, PipelineSubmissionInfo)
+        info = msgspec.convert(given, PipelineSubmissionInfo)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"the body cannot be used: {error}.") from error
     for name, assigned in (
@@ -97,16 +101,24 @@ def read_submission(body: bytes) -> Submitted:
         ("DataSetDefinitionValueAssignments", info.data_set_definition_value_assignments),
     ):
         if assigned:
-            raise InvalidRequest(f"{name} names {next(iter(assigned))!r}; pipelines here have no such parameters.")
+            raise InvalidRequest(f"{name} names {shown(next(iter(assigned)))}; pipelines here have no such parameters.")
     properties = dict(info.properties or {})
     key = properties.pop(SUBMISSION_KEY, None)
     if key is not None and not key.strip():
         raise InvalidRequest(f"Properties.{SUBMISSION_KEY} is empty; leave it out, or give each submission its own.")
+    taken = sorted(set(properties) & RESERVED_PROPERTIES)
+    if taken:
+        raise InvalidRequest(f"Properties.{taken[0]} is a property that the run has itself; choose another name.")
+    run_source = info.run_source or _RUN_SOURCE
+    if len(run_source) > _LONGEST_RUN_SOURCE or not run_source.isprintable():
+        raise InvalidRequest(
+            f"RunSource is {shown(run_source)}; give one line of at most {_LONGEST_RUN_SOURCE} printable characters."
+        )
     return Submitted(
         submission=PipelineSubmission(
             experiment_name=info.experiment_name or None,
             parameters={name: _text(value) for name, value in (info.parameter_assignments or {}).items()},
-            run_source=info.run_source or _RUN_SOURCE,
+            run_source=run_source,
         ),
         key=key,
         description=info.description or "",
@@ -140,15 +152,6 @@ def run_entity(found: StoredPipelineRun) -> bytes:
         created_date=run.created_at,
     )
     return msgspec.json.encode(entity)
-
-
-def _field(name: str) -> str:
-    known = _FIELDS.get(name.lower())
-    if known is None:
-        near = difflib.get_close_matches(name.lower(), _FIELDS, n=1)
-        hint = f"did you mean {_FIELDS[near[0]]}?" if near else f"there are {', '.join(_FIELDS.values())}."
-        raise InvalidRequest(f"a submission has no field {name!r}; {hint}")
-    return known
 
 
 def _text(value: str | float | None) -> str:

@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
 from azureml_local.server import dataset_routes, errors, model_routes, pipeline_routes, run_routes, service_routes
+from azureml_local.server.bodies import BodyCheck
 from azureml_local.server.dependencies import WorkspaceDependency
 from azureml_local.server.instance import program_version
 from azureml_local.server.middleware import BearerAuth, RequestLog
@@ -71,6 +72,8 @@ def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], N
         # Swagger UI would load its scripts from the internet, and a browser has no token. The document is enough.
         docs_url=None,
         redoc_url=None,
+        # A redirect would lead to whatever host the request names.
+        redirect_slashes=False,
         # Says in the document that routes want the token. `BearerAuth` checks it, before the body is read.
         dependencies=[Depends(HTTPBearer(auto_error=False, description="the `token` file of the state folder"))],
     )
@@ -79,6 +82,7 @@ def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], N
     for routes in (dataset_routes, run_routes, model_routes, pipeline_routes, service_routes):
         app.include_router(routes.router)
     errors.install(app)
+    app.add_middleware(BodyCheck)
     app.add_middleware(BearerAuth, token=token)
     app.add_middleware(RequestLog)
     return app

@@ -8,17 +8,24 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from azureml_local.pipelines.definition import read_definition
 from azureml_local.pipelines.wire import read_submission, run_entity
 from azureml_local.server.dependencies import VersionInQuery, WorkspaceDependency
 from azureml_local.server.workspace import LocalWorkspace
 from azureml_local.store.links import ENDPOINT_SUBMIT, PIPELINE_RUNS, PIPELINE_SUBMIT
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import PipelineDefinition, PublishedPipeline, Run
+from azureml_workspace.records import PublishedPipeline, Run
 from azureml_workspace.statuses import PipelineStatus
+from azureml_workspace.texts import shown
 
 router = APIRouter(tags=["pipelines"])
 
-_LONGEST_BODY = 1024 * 1024
+_DEFINITION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PipelineDefinition"}}},
+    }
+}
 _SUBMISSION: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -38,10 +45,12 @@ class StatusChange:
     status: str
 
 
-@router.post("/v1/pipelines")
-def publish(definition: PipelineDefinition, workspace: WorkspaceDependency) -> PublishedPipeline:
+@router.post("/v1/pipelines", openapi_extra=_DEFINITION)
+async def publish(request: Request, workspace: WorkspaceDependency) -> PublishedPipeline:
     """Publish the next version, or find the default version when it is active and has this definition."""
-    return workspace.pipelines.publish(definition)
+    # Not a parameter: FastAPI drops fields that there are none of, and takes true for 1.
+    definition = read_definition(await request.body())
+    return await run_in_threadpool(workspace.pipelines.publish, definition)
 
 
 @router.get("/v1/pipelines")
@@ -62,7 +71,7 @@ def set_status(pipeline_id: str, change: StatusChange, workspace: WorkspaceDepen
     status = PipelineStatus(change.status)
     if status is PipelineStatus.UNKNOWN:
         raise InvalidRequest(
-            f"status is {change.status!r}; give {PipelineStatus.ACTIVE.value} or {PipelineStatus.DISABLED.value}."
+            f"status is {shown(change.status)}; give {PipelineStatus.ACTIVE.value} or {PipelineStatus.DISABLED.value}."
         )
     return workspace.pipelines.set_status(pipeline_id, status)
 
@@ -85,14 +94,14 @@ def find_pipeline(name: str, workspace: WorkspaceDependency, version: VersionInQ
 @router.post(PIPELINE_SUBMIT + "/{pipeline_id}", openapi_extra=_SUBMISSION, responses=_ENTITY)
 async def submit(pipeline_id: str, request: Request, workspace: WorkspaceDependency) -> Response:
     """Run one published version."""
-    submitted = read_submission(await _body(request))
+    submitted = read_submission(await request.body())
     return await run_in_threadpool(lambda: _entity(workspace, workspace.pipelines.submit(pipeline_id, submitted)))
 
 
 @router.post(ENDPOINT_SUBMIT + "/{endpoint_id}", openapi_extra=_SUBMISSION, responses=_ENTITY)
 async def submit_default(endpoint_id: str, request: Request, workspace: WorkspaceDependency) -> Response:
     """Run the default version of a pipeline endpoint."""
-    submitted = read_submission(await _body(request))
+    submitted = read_submission(await request.body())
     return await run_in_threadpool(
         lambda: _entity(workspace, workspace.pipelines.submit_default(endpoint_id, submitted))
     )
@@ -102,15 +111,6 @@ async def submit_default(endpoint_id: str, request: Request, workspace: Workspac
 def get_pipeline_run(run_id: str, workspace: WorkspaceDependency) -> Response:
     """One pipeline run."""
     return _entity(workspace, workspace.require_pipeline_run(run_id).run)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LONGEST_BODY:
-            raise InvalidRequest(f"the body is longer than {_LONGEST_BODY:,} bytes; a submission is a small object.")
-    return bytes(body)
 
 
 def _entity(workspace: LocalWorkspace, run: Run) -> Response:

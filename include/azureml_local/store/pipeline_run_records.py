@@ -5,11 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from azureml_workspace.records import AutoMLSettings, PublishedPipeline, Run, StepRun
+from azureml_workspace.records import PIPELINE_PARAMETERS, AutoMLSettings, PublishedPipeline, Run, StepRun
 from azureml_workspace.statuses import RunStatus
 
 PIPELINE_RUN, STEP_RUN = "pipeline", "step"
 """Values of `Run.run_type`. A step that is an AutoML run is `automl`."""
+
+PASSED_ON = ("best_child_run_id", "best_algorithm", "best_score")
+"""Properties of the AutoML run that the pipeline run has too."""
+AUTOML_RUN_ID, MODEL = "automl_run_id", "model"
+RESERVED_PROPERTIES = frozenset(
+    {
+        "pipeline_id",
+        "pipeline_name",
+        "pipeline_version",
+        "run_source",
+        "dataset",
+        "label_column_name",
+        "primary_metric",
+        "compute_target",
+        AUTOML_RUN_ID,
+        MODEL,
+        *PASSED_ON,
+        *PIPELINE_PARAMETERS,
+    }
+)
+"""Properties that say what is so; a submission cannot bring its own of these names."""
 
 
 @dataclass(frozen=True, kw_only=True)

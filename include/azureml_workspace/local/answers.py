@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 from azureml_workspace.records import Record
+from azureml_workspace.texts import require_encodable, shown
 
 R = TypeVar("R", bound=Record)
 
@@ -19,7 +20,8 @@ def run_path(run_id: str) -> str:
 def segment(what: str, name: str) -> str:
     """`name` as one segment of a URL path. :raises InvalidRequest: it cannot be one."""
     if not name.strip(".") or "/" in name:
-        raise InvalidRequest(f"{name!r} cannot be the name of a {what}: give one that is not empty and has no slash.")
+        raise InvalidRequest(f"{shown(name)} cannot be the name of a {what}: it must not be empty nor hold a slash.")
+    require_encodable(name, f"the name of a {what}")
     return quote(name, safe="")
 
 

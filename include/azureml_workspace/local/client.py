@@ -12,6 +12,7 @@ import requests
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 from azureml_workspace.local.credential import BearerToken
 from azureml_workspace.local.envelope import error_of
+from azureml_workspace.texts import require_encodable
 
 HOW_TO_START = "Start it with `python -m azureml_local serve` (`make run` does)."
 
@@ -53,7 +54,10 @@ class ControlPlane:
         (seconds) is for a request that the server works on for longer than on others.
 
         :raises WorkspaceError: the class that the server named, or ServiceUnavailable when it gave no answer.
+        :raises InvalidRequest: query or body hold text that cannot be sent.
         """
+        require_encodable(query, "the query")
+        require_encodable(body, "the body")
         timeout = (self._timeout[0], read_timeout or self._timeout[1])
         response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
         if response.status_code == requests.codes.unauthorized and self._token.renew():

@@ -29,6 +29,7 @@ from azureml_workspace.records import (
     WebService,
 )
 from azureml_workspace.settings import WorkspaceSettings
+from azureml_workspace.texts import require_encodable
 
 _INGESTION_SECONDS = 900.0
 """The server types and profiles the whole file before it answers."""
@@ -65,6 +66,7 @@ class LocalWorkspace(PipelineCalls):
     ) -> DatasetVersion:
         """Stream the file to the server; it is never held in memory."""
         path = _readable_file(source.path)
+        require_encodable(tags, "tags")  # `dumps` would hide it
         answer = self._server.json(
             "POST",
             f"/v1/datasets/{segment('dataset', name)}/versions",

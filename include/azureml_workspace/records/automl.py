@@ -9,6 +9,7 @@ from typing import Literal, Self, get_args
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records.base import Record, check_whole_number
 from azureml_workspace.records.names import validate_compute_name, validate_dataset_name, validate_experiment_name
+from azureml_workspace.texts import shown
 
 PrimaryMetric = Literal[
     "AUC_weighted",
@@ -26,7 +27,9 @@ class AutoMLConfig(Record):
 
     Which version of the data, and for which experiment, is said by `AutoMLSettings`.
 
-    `experiment_timeout_minutes` bounds the wall time of the whole run, ensemble and export included.
+    `experiment_timeout_minutes` bounds the wall time of one start of the job, ensemble and export included: a job that
+    was lost together with the workspace's server cannot resume and is started again, with the whole time (3 starts at
+    most).
     `iterations` bounds the trials (None: only time bounds them). `n_cross_validations` and `validation_size`
     (share of the rows, 0 to 1) exclude each other; with neither the engine chooses and reports what it chose.
     `exclude_columns` are never shown to a model (for example a leakage suspect).
@@ -66,7 +69,7 @@ class AutoMLConfig(Record):
         validate_compute_name(self.compute_target)
         if self.primary_metric not in PRIMARY_METRICS:
             raise InvalidRequest(
-                f"primary_metric is {self.primary_metric!r}; choose one of {', '.join(PRIMARY_METRICS)}."
+                f"primary_metric is {shown(self.primary_metric)}; choose one of {', '.join(PRIMARY_METRICS)}."
             )
         both = sorted(set(self.allowed_models) & set(self.blocked_models))
         if both:

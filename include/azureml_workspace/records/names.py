@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.texts import shown
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class _Rule:
 
     def check(self, kind: str, name: str) -> None:
         if not self.pattern.fullmatch(name):
-            raise InvalidRequest(f"{kind} name {name!r} is not valid: {self.words}.")
+            raise InvalidRequest(f"{kind} name {shown(name)} is not valid: {self.words}.")
 
 
 _ASSET = _Rule(

@@ -17,6 +17,7 @@ from azureml_workspace.records.base import Record, check_whole_number
 from azureml_workspace.records.model import ModelVersion
 from azureml_workspace.records.names import validate_experiment_name, validate_model_name, validate_pipeline_name
 from azureml_workspace.statuses import PipelineStatus, RunStatus
+from azureml_workspace.texts import shown
 
 N = TypeVar("N", int, float)
 
@@ -66,7 +67,7 @@ class PipelineDefinition(Record):
         iterations = "" if self.automl.iterations is None else str(self.automl.iterations)
         return {
             "dataset_version": version,
-            "experiment_timeout_minutes": f"{self.automl.experiment_timeout_minutes:g}",
+            "experiment_timeout_minutes": _number_text(self.automl.experiment_timeout_minutes),
             "iterations": iterations,
             "max_concurrent_iterations": str(self.automl.max_concurrent_iterations),
         }
@@ -79,7 +80,7 @@ class PipelineDefinition(Record):
         unknown = sorted(set(assignments) - set(PIPELINE_PARAMETERS))
         if unknown:
             raise InvalidRequest(
-                f"pipeline {self.name} has no parameter {unknown[0]!r}; it has {', '.join(PIPELINE_PARAMETERS)}."
+                f"pipeline {self.name} has no parameter {shown(unknown[0])}; it has {', '.join(PIPELINE_PARAMETERS)}."
             )
         given = {name: text.strip() for name, text in assignments.items() if text.strip()}
         version, automl = self.dataset_version, self.automl
@@ -127,7 +128,10 @@ class PublishedPipeline(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineSubmission(Record):
-    """What is posted to an endpoint. `experiment_name` None leaves it to the definition; values are text."""
+    """What is posted to an endpoint. `experiment_name` None leaves it to the definition; values are text.
+
+    `run_source` says who submits it, in one short line.
+    """
 
     experiment_name: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
@@ -165,8 +169,13 @@ class PipelineResult(Record):
     model: ModelVersion
 
 
+def _number_text(number: float) -> str:
+    """The shortest text that gives exactly this number again."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))
+
+
 def _converted(name: str, text: str, kind: type[N], expected: str) -> N:
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"pipeline parameter {name} is {text!r}; give {expected}.") from error
+        raise InvalidRequest(f"pipeline parameter {name} is {shown(text)}; give {expected}.") from error

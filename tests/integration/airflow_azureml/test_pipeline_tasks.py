@@ -135,7 +135,7 @@ def test_what_cannot_be_is_refused_before_anything_is_submitted(
         trigger(pipeline="pipe-refuse", pipeline_version=9).execute(context)  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest, match="no parameter 'labels'"):
         trigger(pipeline="pipe-refuse", parameters={"labels": "y"}).execute(context)  # type: ignore[arg-type]
-    with pytest.raises(NotFound, match="99"):
+    with pytest.raises(InvalidRequest, match="99"):
         trigger(pipeline="pipe-refuse", parameters={"dataset_version": 99}).execute(context)  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="no-such-bank"):
         publish("no-such-bank", "pipe-refuse")

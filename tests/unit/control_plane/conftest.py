@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.unit.control_plane.pipeline_parts import LABELLED, Pipelines
+from fastapi.testclient import TestClient
+from tests.unit.control_plane.pipeline_http import BASE, TOKEN
+from tests.unit.control_plane.pipeline_parts import LABELLED, Pipelines, definition
 
 from azureml_local.paths import Home
+from azureml_local.server.app import create_app
+from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_local.store.computes import ComputeStore
 from azureml_local.store.database import Database
 from azureml_local.store.datasets import DatasetStore, Reading
@@ -95,3 +100,26 @@ def pipelines(
     """The pipelines of a workspace that has the dataset `people`."""
     register(LABELLED)
     return Pipelines.on(home, database, links, datasets=datasets, computes=computes, runs=runs, models=models)
+
+
+@pytest.fixture
+def workspace(home: Home) -> LocalWorkspace:
+    return LocalWorkspace(WorkspaceConfig(home=home, base_url=BASE))
+
+
+@pytest.fixture
+def client(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    for thread in (workspace.dispatcher, workspace.orchestrator):
+        monkeypatch.setattr(thread, "step", lambda: 60.0)
+    with TestClient(create_app(workspace, TOKEN, lambda: None), headers={"Authorization": f"Bearer {TOKEN}"}) as opened:
+        opened.post("/v1/datasets/people/versions", content=LABELLED.encode())
+        opened.put("/v1/computes/cpu-cluster", json={"name": "cpu-cluster"})
+        yield opened
+
+
+@pytest.fixture
+def published(client: TestClient) -> dict[str, Any]:
+    response = client.post("/v1/pipelines", json=definition().to_dict())
+    assert response.status_code == 200, response.text
+    made: dict[str, Any] = response.json()
+    return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
@@ -12,56 +11,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from msrest import Deserializer
-from tests.unit.control_plane.pipeline_parts import LABELLED, definition
+from tests.unit.control_plane.pipeline_http import BASE, error, path_of, submit
+from tests.unit.control_plane.pipeline_parts import definition
 
-from azureml_local.paths import Home
 from azureml_local.pipelines.wire import read_submission
-from azureml_local.server.app import create_app
-from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
+from azureml_local.server.workspace import LocalWorkspace
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
-
-TOKEN = "the-token-of-this-test"
-BASE = "http://127.0.0.1:1"
-
-
-@pytest.fixture
-def workspace(home: Home) -> LocalWorkspace:
-    return LocalWorkspace(WorkspaceConfig(home=home, base_url=BASE))
-
-
-@pytest.fixture
-def client(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    for thread in (workspace.dispatcher, workspace.orchestrator):
-        monkeypatch.setattr(thread, "step", lambda: 60.0)
-    with TestClient(create_app(workspace, TOKEN, lambda: None), headers={"Authorization": f"Bearer {TOKEN}"}) as opened:
-        opened.post("/v1/datasets/people/versions", content=LABELLED.encode())
-        opened.put("/v1/computes/cpu-cluster", json={"name": "cpu-cluster"})
-        yield opened
-
-
-@pytest.fixture
-def published(client: TestClient) -> dict[str, Any]:
-    response = client.post("/v1/pipelines", json=definition().to_dict())
-    assert response.status_code == 200, response.text
-    made: dict[str, Any] = response.json()
-    return made
-
-
-def path_of(url: str) -> str:
-    assert url.startswith(f"{BASE}/pipelines/v1.0/PipelineRuns/")
-    return url.removeprefix(BASE)
-
-
-def submit(client: TestClient, pipeline: dict[str, Any], *, to: str = "endpoint", **body: Any) -> Any:
-    return client.post(path_of(pipeline[to]), json=body)
-
-
-def error(response: Any) -> tuple[int, str, str]:
-    envelope = response.json()["error"]
-    return response.status_code, envelope["code"], envelope["message"]
 
 
 def test_a_submission_answers_azures_run_entity(client: TestClient, published: dict[str, Any]) -> None:
@@ -75,7 +33,7 @@ def test_a_submission_answers_azures_run_entity(client: TestClient, published: d
         RunSource="a test",
         Description="why not",
         tags={"team": "kiosks"},
-        Properties={"ticket": "7", "submission_key": "k", "pipeline_id": "not yours"},
+        Properties={"ticket": "7", "submission_key": "k"},
     )
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     entity = response.json()

@@ -135,7 +135,7 @@ def test_a_submission_that_cannot_work_makes_no_run(pipelines: Pipelines, regist
     ):
         with pytest.raises(InvalidRequest, match=words):
             pipelines.submit(**parameters)
-    with pytest.raises(NotFound, match="version 7"):
+    with pytest.raises(InvalidRequest, match="version 7"):
         pipelines.submit(dataset_version="7")
     register("x,y\n" + "1,yes\n" * 60)
     with pytest.raises(InvalidRequest, match="one class only"):
