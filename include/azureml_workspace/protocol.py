@@ -79,6 +79,10 @@ class Workspace(Protocol):
         """:raises NotFound:"""
         ...
 
+    def find_run(self, submission_key: str) -> Run | None:
+        """The AutoML or pipeline run that submitting this key again would find; None when it would submit a new one."""
+        ...
+
     def list_child_runs(self, run_id: str) -> list[ChildRun]:
         """Every trial so far, by iteration. :raises NotFound:"""
         ...

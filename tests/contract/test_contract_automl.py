@@ -40,6 +40,12 @@ def test_a_completed_run(workspace: Workspace, trained: Trained) -> None:
 def test_the_key_of_a_completed_run_finds_it(workspace: Workspace, trained: Trained) -> None:
     again = workspace.submit_automl(trained.settings, submission_key=trained.submission_key)
     assert again.run_id == trained.run.run_id
+    assert workspace.find_run(trained.submission_key) == again
+
+
+def test_a_key_of_no_run_finds_none(workspace: Workspace, trained: Trained) -> None:
+    assert workspace.find_run("contract-never-submitted") is None
+    assert workspace.find_run("") is None
 
 
 def test_child_runs(workspace: Workspace, trained: Trained) -> None:
@@ -110,6 +116,7 @@ def test_from_submission_to_cancellation(workspace: Workspace, trained: Trained)
         workspace.register_model("contract-cancelled", run.run_id)
     with pytest.raises(NotFound):
         workspace.get_model("contract-cancelled")
+    assert workspace.find_run("contract-cancel") is None
 
     anew = workspace.submit_automl(settings, submission_key="contract-cancel")
     assert anew.run_id != run.run_id

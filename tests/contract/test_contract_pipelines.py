@@ -245,6 +245,7 @@ def test_the_key_of_a_completed_run_finds_it(workspace: Workspace, retrained: Re
     for endpoint in (retrained.pipeline.pipeline_endpoint, retrained.pipeline.endpoint):
         again = workspace.submit_pipeline(endpoint, PipelineSubmission(), submission_key=retrained.submission_key)
         assert again.run_id == retrained.run.run_id
+    assert workspace.find_run(retrained.submission_key) == retrained.run
 
 
 def test_a_running_one_is_found_by_its_key_and_cancelled_with_its_step(

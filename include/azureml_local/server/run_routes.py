@@ -61,9 +61,14 @@ def submit_automl(submission: AutoMLSubmission, workspace: WorkspaceDependency) 
 
 
 @router.get("/runs")
-def list_runs(workspace: WorkspaceDependency, experiment: str | None = None) -> list[Run]:
-    """Runs, the newest first."""
-    return workspace.list_runs(experiment)
+def list_runs(
+    workspace: WorkspaceDependency, experiment: str | None = None, submission_key: str | None = None
+) -> list[Run]:
+    """Runs, the newest first; with a submission key, the one that submitting it again would find."""
+    if submission_key is None:
+        return workspace.list_runs(experiment)
+    found = workspace.find_run(submission_key)
+    return [] if found is None else [found]
 
 
 @router.get("/runs/{run_id}")

@@ -111,6 +111,10 @@ class LocalWorkspace:
             return found.run
         return self.pipelines.runs.find_step_run(run_id) or self.runs.get(run_id)
 
+    def find_run(self, submission_key: str) -> Run | None:
+        """The run that submitting this key again would find."""
+        return self.runs.find_submitted(submission_key) or self.pipelines.runs.find_submitted(submission_key)
+
     def list_runs(self, experiment: str | None = None) -> list[Run]:
         """AutoML runs and pipeline runs, the newest first; those of one experiment when it is named."""
         runs = [*self.pipelines.runs.list_all(experiment), *self.runs.list_all(experiment)]

@@ -102,6 +102,11 @@ class LocalWorkspace(PipelineCalls):
         """Read one run."""
         return record(Run, self._get(run_path(run_id)))
 
+    def find_run(self, submission_key: str) -> Run | None:
+        """Look for the run of a key."""
+        found = self._get("/v1/runs", submission_key=submission_key)
+        return record(Run, found[0]) if found else None
+
     def list_child_runs(self, run_id: str) -> list[ChildRun]:
         """Read the trials."""
         return [record(ChildRun, child) for child in self._get(f"{run_path(run_id)}/children")]
