@@ -149,7 +149,7 @@ def _stop(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
     if stopped.runs_cancelled:
         say(f"{stopped.runs_cancelled} runs had not ended and are Canceled")
     if stopped.runs_left:
-        say(f"{stopped.runs_left} runs have the result of their training and are taken to their end by the next server")
+        say(f"{stopped.runs_left} runs had ended their training; the next server takes them to their end")
     return OK
 
 

@@ -11,11 +11,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from azureml_local.files import no_room_as_storage_full, write_json
-from azureml_local.jobs.files import JOB_FILE, LOG_FILE, PID_FILE, JobFile, forget_job, read_result
-from azureml_local.jobs.job import Job, Outcome
+from azureml_local.jobs.files import EVENTS_FILE, JOB_FILE, LOG_FILE, PID_FILE, JobFile, forget_job
+from azureml_local.jobs.job import MOST_STARTS, Job, Outcome
 from azureml_local.jobs.leftovers import make_temporary_folder, remove_leftovers
 from azureml_local.paths import Home
 from azureml_local.processes import ManagedProcess, ProcessIdentity, find_workers, module_command
@@ -29,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 JOB_MODULE = "azureml_local.automl"
 POLL_SECONDS = 0.2
-MOST_STARTS = 3
-"""Of one run. A job that takes the machine down with it must not do so for ever."""
 _IDLE_SECONDS = 5.0
 _AFTER_ERROR_SECONDS = 5.0
 _WAITING = frozenset({RunStatus.NOT_STARTED, RunStatus.QUEUED})
@@ -98,8 +97,7 @@ class Dispatcher:
         active = self._runs.active()
         for run in active:
             if run.status not in _WAITING:
-                with self._troubles.isolated(run.run_id):
-                    self._look_at(run)
+                self._troubles.attempt(run.run_id, partial(self._look_at, run))
         self._start_waiting([run for run in active if run.status in _WAITING])
         return POLL_SECONDS if active else _IDLE_SECONDS  # a submission wakes the thread
 
@@ -124,15 +122,17 @@ class Dispatcher:
         # The noted one looks dead once the clock was set; the one found by its command line lives.
         alive = [identity for identity in (noted, found) if identity is not None and identity.is_alive()]
         identity = alive[0] if alive else noted
-        if identity is None and run.status is RunStatus.PREPARING:
-            logger.info("%s had not been started yet: starting it", run.run_id)
-            self._start(run)
-            return
         process = ManagedProcess(identity) if identity is not None else None
-        if not alive and read_result(folder) is None and self._runs.start_again(run.run_id, MOST_STARTS):
-            self._start_lost(run, process)
-            return
-        job = self._jobs[run.run_id] = Job(run, folder, process, self._cores_of(run))
+        job = Job(run, folder, process, self._cores_of(run))
+        if job.is_lost:
+            if noted is None and run.status is RunStatus.PREPARING and not (folder / EVENTS_FILE).exists():
+                logger.info("%s had not been started yet: starting it", run.run_id)
+                self._start(run)
+                return
+            if self._runs.start_again(run.run_id, MOST_STARTS):
+                self._start_lost(run, process)
+                return
+        self._jobs[run.run_id] = job
         logger.info("%s: %s", run.run_id, "its job still runs" if job.is_alive() else "its job is gone")
 
     def _start_lost(self, run: ActiveRun, lost: ManagedProcess | None) -> None:
@@ -156,16 +156,20 @@ class Dispatcher:
             busy[job.compute_target] = busy.get(job.compute_target, 0) + 1
         for run in waiting:
             target, needed = run.settings.compute_target, self._cores_of(run)
-            with self._troubles.isolated(run.run_id):
-                if busy.get(target, 0) >= run.max_nodes:
-                    self._queue(run)
-                elif needed > free:
-                    free = 0
-                    self._queue(run)
-                elif self._runs.advance(run.run_id, RunStatus.PREPARING):
+            if busy.get(target, 0) >= run.max_nodes:
+                self._troubles.attempt(run.run_id, partial(self._queue, run))
+            elif needed > free:
+                free = 0
+                self._troubles.attempt(run.run_id, partial(self._queue, run))
+            else:
+                self._troubles.attempt(run.run_id, partial(self._start_first, run))
+                if run.run_id in self._jobs:
                     free -= needed
                     busy[target] = busy.get(target, 0) + 1
-                    self._start(run)
+
+    def _start_first(self, run: ActiveRun) -> None:
+        if self._runs.advance(run.run_id, RunStatus.PREPARING):
+            self._start(run)
 
     def _queue(self, run: ActiveRun) -> None:
         if run.status is not RunStatus.QUEUED:

@@ -21,6 +21,8 @@ PID_FILE = "pid.json"
 EVENTS_FILE = "events.jsonl"
 RESULT_FILE = "result.json"
 LOG_FILE = "logs/job.log"
+OVERRAN_FILE = "overran"
+"""There once the job was stopped because it did not end in time: the next server starts it no more."""
 _READ_AT_ONCE = 4 * 1024 * 1024
 
 
@@ -105,8 +107,11 @@ def read_result(run_dir: Path) -> ResultFile | None:
 
 
 def forget_job(run_dir: Path) -> None:
-    """Remove what a lost job said, for another start. Its log stays: it tells how far the job was."""
-    for name in (PID_FILE, EVENTS_FILE):
+    """Remove what a lost job said, for another start. Its log stays: it tells how far the job was.
+
+    The pid goes last: a run without one that has events would look as if its job were only half started.
+    """
+    for name in (EVENTS_FILE, PID_FILE):
         (run_dir / name).unlink(missing_ok=True)
 
 

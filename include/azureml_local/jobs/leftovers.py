@@ -44,5 +44,6 @@ def make_temporary_folder(home: Home, run_id: str) -> Path:
 
 def remove_leftovers(home: Home, run_id: str) -> None:
     """Remove what the job of a run left, once all its processes are gone."""
-    sweep_temporaries(home.run(run_id))
+    for folder in (home.run(run_id), home.run(run_id) / "outputs"):
+        sweep_temporaries(folder)
     shutil.rmtree(temporary_folder(home, run_id), ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azureml_local.store.pipeline_run_records import StoredPipelineRun
-from azureml_workspace.records import LATEST, AutoMLResult, PublishedPipeline
+from azureml_workspace.records import LATEST, AutoMLResult, PublishedPipeline, Run
 
 
 def submission_story(found: StoredPipelineRun, pipeline: PublishedPipeline) -> list[str]:
@@ -56,3 +56,8 @@ def model_tags(found: StoredPipelineRun, pipeline: PublishedPipeline, result: Au
         result.primary_metric: f"{result.metrics.get(result.primary_metric, float('nan')):.6g}",
         "validation": result.validation,
     }
+
+
+def last_line(ended: Run) -> str:
+    """How a run ended."""
+    return f"{ended.status.value}: {ended.error}" if ended.error else ended.status.value

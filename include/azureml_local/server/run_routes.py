@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
-from azureml_local.files import tail_lines
+from azureml_local.files import TEMPORARY_PREFIX, tail_lines
 from azureml_local.jobs.files import LOG_FILE
 from azureml_local.pipelines.files import PIPELINE_LOG, STEP_LOG
 from azureml_local.server.dependencies import WorkspaceDependency, require_same_name
@@ -129,8 +129,9 @@ def cancel_run(run_id: str, workspace: WorkspaceDependency) -> Run:
 def list_files(run_id: str, workspace: WorkspaceDependency) -> list[str]:
     """Paths of the run's files."""
     folder = _run_folder(run_id, workspace)
-    files = [file for name in _PUBLIC_FOLDERS for file in (folder / name).rglob("*") if file.is_file()]
-    return sorted(file.relative_to(folder).as_posix() for file in files)
+    found = [file for name in _PUBLIC_FOLDERS for file in (folder / name).rglob("*") if file.is_file()]
+    files = [file.relative_to(folder) for file in found]
+    return sorted(file.as_posix() for file in files if not _is_half_written(file))
 
 
 @router.get("/runs/{run_id}/files/{path:path}", response_class=StreamingResponse)
@@ -147,9 +148,13 @@ def _public_file(folder: Path, path: str) -> Path | None:
     try:
         file = (folder / path).resolve()
         inside = any(file.is_relative_to(folder / name) for name in _PUBLIC_FOLDERS)
-        return file if inside and file.is_file() else None
+        return file if inside and file.is_file() and not _is_half_written(file.relative_to(folder)) else None
     except (ValueError, OSError):  # no file can have this name: a zero byte, or longer than names may be
         return None
+
+
+def _is_half_written(file: Path) -> bool:
+    return any(part.startswith(TEMPORARY_PREFIX) for part in file.parts)
 
 
 def _run_folder(run_id: str, workspace: WorkspaceDependency) -> Path:

@@ -9,6 +9,8 @@ from azureml_local.jobs.dispatcher import JOB_MODULE
 from azureml_local.jobs.files import PID_FILE, read_result
 from azureml_local.jobs.leftovers import remove_leftovers
 from azureml_local.paths import Home
+from azureml_local.pipelines.files import PIPELINE_LOG, tell
+from azureml_local.pipelines.story import last_line
 from azureml_local.processes import ManagedProcess, ProcessIdentity, find_workers, wait_until
 from azureml_local.scoring.config import STATUS_FILE
 from azureml_local.server.instance import InstanceLock, lock_owner
@@ -17,7 +19,7 @@ from azureml_local.store.database import Database
 from azureml_local.store.links import Links
 from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.runs import RunStore
-from azureml_workspace.statuses import FAILED_RUN_STATUSES, RunStatus
+from azureml_workspace.statuses import RunStatus
 
 _SERVER_SECONDS = 15.0
 _GRACE_SECONDS = 5.0
@@ -100,13 +102,14 @@ def _cancel_open_runs(home: Home) -> tuple[int, int]:
     """Cancel what has no result; gives how many runs that were, and how many are left open.
 
     A run whose job wrote its result is the next server's to take in: its work is done. So is a pipeline run whose
-    AutoML run is one of those, or has completed.
+    AutoML run is one of those, or had ended before: how, the pipeline run has still to learn.
     """
     if not home.database.is_file():
         return 0, 0
     database = Database(home.database)
     runs, pipeline_runs = RunStore(database, Links("")), PipelineRunStore(database, Links(""))
-    cancelled = left = 0
+    cancelled: set[str] = set()
+    left = 0
     for run in runs.active():
         folder = home.run(run.run_id)
         job = ProcessIdentity.read(folder / PID_FILE)
@@ -115,15 +118,16 @@ def _cancel_open_runs(home: Home) -> tuple[int, int]:
         remove_leftovers(home, run.run_id)
         if read_result(folder) is None:
             runs.finish(run.run_id, RunStatus.CANCELED, _WHY)
-            cancelled += 1
+            cancelled.add(run.run_id)
         else:
             left += 1
     for found in pipeline_runs.active():
         automl = runs.find_step(found.run.run_id)
-        if automl is None or automl.status in FAILED_RUN_STATUSES:
-            pipeline_runs.finish(found.run.run_id, RunStatus.CANCELED, _WHY)
-            cancelled += 1
+        if automl is None or automl.run_id in cancelled:
+            ended = pipeline_runs.finish(found.run.run_id, RunStatus.CANCELED, _WHY)
+            tell(home.run(ended.run_id) / PIPELINE_LOG, last_line(ended))
+            cancelled.add(ended.run_id)
         else:
             left += 1
     database.close()
-    return cancelled, left
+    return len(cancelled), left

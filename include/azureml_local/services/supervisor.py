@@ -10,6 +10,7 @@ import secrets
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from azureml_local.files import no_room_as_storage_full, remove_tree, sweep_temporaries
 from azureml_local.paths import Home
@@ -106,10 +107,7 @@ class Supervisor:
     def step(self) -> float:
         """Look at every service once; gives the seconds until the next look."""
         for name in [service.name for service in self._store.list_all()]:
-            with self._troubles.isolated(f"service {name}"), self.lock(name):
-                service = self._store.find(name)
-                if service is not None:
-                    self._keep(service)
+            self._troubles.attempt(f"service {name}", partial(self._look_at, name))
         return POLL_SECONDS
 
     def _run(self) -> None:
@@ -119,6 +117,12 @@ class Supervisor:
                 pause = self.step()
             self._wake.wait(pause)
             self._wake.clear()
+
+    def _look_at(self, name: str) -> None:
+        with self.lock(name):
+            service = self._store.find(name)
+            if service is not None:
+                self._keep(service)
 
     def _keep(self, service: StoredService) -> None:
         now = look_at(service, self.watch(service.name))

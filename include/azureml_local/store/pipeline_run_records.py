@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from azureml_workspace.records import PIPELINE_PARAMETERS, AutoMLSettings, PublishedPipeline, Run, StepRun
 from azureml_workspace.statuses import RunStatus
@@ -89,9 +90,20 @@ class StoredPipelineRun:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepStart:
+    """One step, begun as a run. `started_at` is None while that waits in the queue."""
+
+    name: str
+    run_id: str
+    status: RunStatus
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepEnd:
-    """How one step ended."""
+    """How one step ended. `started_at` is for one that nobody saw at work."""
 
     name: str
     status: RunStatus
     error: str = ""
+    started_at: datetime | None = None

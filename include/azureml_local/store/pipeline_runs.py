@@ -12,7 +12,14 @@ from sqlalchemy.orm import Session
 from azureml_local.store.computes import require_compute
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
-from azureml_local.store.pipeline_run_records import PIPELINE_RUN, STEP_RUN, NewPipelineRun, StepEnd, StoredPipelineRun
+from azureml_local.store.pipeline_run_records import (
+    PIPELINE_RUN,
+    STEP_RUN,
+    NewPipelineRun,
+    StepEnd,
+    StepStart,
+    StoredPipelineRun,
+)
 from azureml_local.store.runs import SPENT
 from azureml_local.store.schema import PipelineRunRow, StepRow
 from azureml_workspace.errors import NotFound
@@ -108,26 +115,27 @@ class PipelineRunStore:
             rows = session.scalars(query.order_by(PipelineRunRow.number)).all()
             return [self._stored(session, row) for row in rows]
 
-    def start_step(self, run_id: str, name: str, step_run_id: str, properties: Mapping[str, str]) -> None:
+    def start_step(self, run_id: str, start: StepStart, properties: Mapping[str, str]) -> None:
         """Note that a step began, as which run; the pipeline run is Running with its first step."""
         with self._database.write() as session:
-            row, step = _require(session, run_id), _require_step(session, run_id, name)
-            now = datetime.now(UTC)
-            step.run_id, step.status, step.started_at = step_run_id, RunStatus.RUNNING, now
+            row, step = _require(session, run_id), _require_step(session, run_id, start.name)
+            step.run_id, step.status, step.started_at = start.run_id, start.status, start.started_at
             row.properties = {**row.properties, **properties}
+            row.started_at = row.started_at or datetime.now(UTC)  # also of one that was cancelled just now
             if row.status is RunStatus.NOT_STARTED:
-                row.status, row.started_at = RunStatus.RUNNING, now
+                row.status = RunStatus.RUNNING
 
-    def advance_step(self, run_id: str, name: str, status: RunStatus) -> None:
-        """Note a step's status while it is at work."""
+    def advance_step(self, run_id: str, name: str, status: RunStatus, started_at: datetime | None) -> None:
+        """Note a step's status, and since when it is at work."""
         with self._database.write() as session:
-            _require_step(session, run_id, name).status = status
+            step = _require_step(session, run_id, name)
+            step.status, step.started_at = status, started_at
 
     def end_step(self, run_id: str, end: StepEnd, properties: Mapping[str, str]) -> None:
         """Note the end of a step after which the pipeline run goes on."""
         with self._database.write() as session:
             row = _require(session, run_id)
-            _end_step(_require_step(session, run_id, end.name), end.status, end.error)
+            _end_step(_require_step(session, run_id, end.name), end)
             row.properties = {**row.properties, **properties}
 
     def complete(self, run_id: str, last_step: str, properties: Mapping[str, str]) -> Run:
@@ -138,7 +146,9 @@ class PipelineRunStore:
         with self._database.write() as session:
             row = _require(session, run_id)
             if row.status in ACTIVE_RUN_STATUSES:
-                _end_step(_require_step(session, run_id, last_step), RunStatus.COMPLETED, "")
+                _end_step(
+                    _require_step(session, run_id, last_step), StepEnd(name=last_step, status=RunStatus.COMPLETED)
+                )
                 row.properties = {**row.properties, **properties}
                 if row.status is RunStatus.CANCEL_REQUESTED:
                     _end(row, RunStatus.CANCELED, "cancelled on request, when all its steps were done")
@@ -156,10 +166,11 @@ class PipelineRunStore:
             if row.status in ACTIVE_RUN_STATUSES:
                 for found in _steps(session, run_id):
                     if step is not None and found.name == step.name:
-                        _end_step(found, step.status, step.error)
+                        _end_step(found, step)
                     elif found.status in ACTIVE_RUN_STATUSES:
                         why = "did not start" if found.run_id is None else "was stopped"
-                        _end_step(found, RunStatus.CANCELED, f"{why}: {error}")
+                        end = StepEnd(name=found.name, status=RunStatus.CANCELED, error=f"{why}: {error}")
+                        _end_step(found, end)
                 _end(row, status, error)
             return self._run(row)
 
@@ -250,5 +261,6 @@ def _end(row: PipelineRunRow, status: RunStatus, error: str) -> None:
     row.status, row.error, row.ended_at = status, error, datetime.now(UTC)
 
 
-def _end_step(row: StepRow, status: RunStatus, error: str) -> None:
-    row.status, row.error, row.ended_at = status, error, datetime.now(UTC)
+def _end_step(row: StepRow, end: StepEnd) -> None:
+    row.status, row.error, row.ended_at = end.status, end.error, datetime.now(UTC)
+    row.started_at = row.started_at or end.started_at

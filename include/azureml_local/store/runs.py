@@ -23,8 +23,8 @@ RUN_TYPE = "automl"
 SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
 """A submission key whose run is one of these submits anew: a run that is being cancelled will give no result."""
 
-STARTS = "starts"
-"""Property of a run whose job was started more than once."""
+STARTS, RESTARTED_AT = "starts", "restarted_at"
+"""Properties of a run whose job was started more than once: how often, and when last (ISO 8601)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class ActiveRun:
     settings: AutoMLSettings
     max_nodes: int
     events_read: int
-    started_at: datetime | None
+    starts: int
 
 
 class RunStore:
@@ -120,7 +120,7 @@ class RunStore:
             children = _children(session, run_id)
         scored = [child for child in children if child.score is not None]
         best = max(scored, key=lambda child: child.score or 0.0, default=None)
-        end = row.ended_at or datetime.now(UTC)
+        started, end = _last_start(row), row.ended_at or datetime.now(UTC)
         return AutoMLProgress(
             run_id=run_id,
             phase=row.phase or row.status.value,
@@ -128,7 +128,7 @@ class RunStore:
             trials_failed=sum(child.status is RunStatus.FAILED for child in children),
             best_score=best.score if best else None,
             best_algorithm=best.algorithm if best else None,
-            elapsed_seconds=(end - row.started_at).total_seconds() if row.started_at else 0.0,
+            elapsed_seconds=(end - started).total_seconds() if started else 0.0,
             time_limit_seconds=AutoMLSettings.from_dict(row.settings).experiment_timeout_minutes * 60,
         )
 
@@ -170,13 +170,13 @@ class RunStore:
         """Forget what a lost job said, for another start; False when it was cancelled, or `most` starts are used up."""
         with self._database.write() as session:
             row = _require(session, run_id)
-            starts = int(row.properties.get(STARTS, 1))
+            starts = _starts(row)
             if row.status not in ACTIVE_RUN_STATUSES - {RunStatus.CANCEL_REQUESTED} or starts >= most:
                 return False
             session.execute(delete(ChildRow).where(ChildRow.parent_run_id == run_id))
             row.status, row.phase, row.events_read = RunStatus.PREPARING, "", 0
-            row.started_at = datetime.now(UTC)
-            row.properties = {**row.properties, STARTS: str(starts + 1)}
+            now = datetime.now(UTC).isoformat()
+            row.properties = {**row.properties, STARTS: str(starts + 1), RESTARTED_AT: now}
             return True
 
     def take_news(self, run_id: str, news: JobNews) -> None:
@@ -235,6 +235,16 @@ def _end(row: RunRow, status: RunStatus, error: str) -> None:
     row.ended_at = datetime.now(UTC)
 
 
+def _starts(row: RunRow) -> int:
+    return int(row.properties.get(STARTS, 1))
+
+
+def _last_start(row: RunRow) -> datetime | None:
+    """When the job was started that is at work: its time limit is counted from there."""
+    restarted = row.properties.get(RESTARTED_AT)
+    return row.started_at if restarted is None else datetime.fromisoformat(restarted)
+
+
 def _first_properties(settings: AutoMLSettings) -> dict[str, str]:
     return {
         "dataset": f"{settings.dataset_name}:{settings.dataset_version}",
@@ -252,7 +262,7 @@ def _active_record(row: RunRow, max_nodes: int) -> ActiveRun:
         settings=AutoMLSettings.from_dict(row.settings),
         max_nodes=max_nodes,
         events_read=row.events_read,
-        started_at=row.started_at,
+        starts=_starts(row),
     )
 
 

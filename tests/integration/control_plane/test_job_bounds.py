@@ -37,7 +37,7 @@ class Started:
             settings=settings,
             max_nodes=1,
             events_read=0,
-            started_at=None,
+            starts=1,
         )
         self.folder = folder
         self.job = Job(active, folder, self.process, 1)

@@ -26,15 +26,17 @@ from azureml_workspace.statuses import RunStatus
 pytestmark = pytest.mark.integration
 
 
-def check_completed_once(server: LocalServer, run_id: str, key: str) -> None:
-    """The run is Completed with one AutoML run, one job and one model version, and its key finds it."""
+def check_completed_once(server: LocalServer, run_id: str, key: str, *, starts: int = 1) -> None:
+    """The run is Completed with one AutoML run, so many jobs and one model version, and its key finds it."""
     workspace = server.workspace()
     run = ended(workspace, run_id)
     assert (run.status, run.error) == (RunStatus.COMPLETED, "")
     runs = server.request("GET", "/v1/runs").json()
     assert sorted(found["run_type"] for found in runs) == ["automl", "pipeline"]
     automl = automl_step(workspace, run_id)
-    assert len(list((server.home / "runs").glob("AutoML_*/job.json"))) == 1
+    log = (server.home / "runs" / automl / "logs" / "job.log").read_text()
+    assert log.count("fake job:") == starts  # every job says so; another job.json would take the place of the first
+    assert workspace.get_run(automl).properties.get("starts", "1") == str(starts)
     assert [model["version"] for model in server.request("GET", "/v1/models").json()] == [1]
     assert workspace.pipeline_result(run_id).model.run_id == automl
     assert [step.status for step in workspace.list_step_runs(run_id)] == [RunStatus.COMPLETED] * 2
@@ -73,7 +75,7 @@ def test_while_its_job_is_killed_too(own_server: LocalServer) -> None:
     os.kill(job_pid(own_server, automl), signal.SIGKILL)
     own_server.start()
     let_go(own_server, automl)
-    check_completed_once(own_server, run_id, "key")
+    check_completed_once(own_server, run_id, "key", starts=2)
 
 
 def test_its_automl_run_ended_meanwhile(own_server: LocalServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.control_plane.conftest import ended, job_pid, let_go, reaches, submit
 from tests.local_server import LocalServer, eventually
 
-from azureml_local.jobs.dispatcher import MOST_STARTS
+from azureml_local.jobs.job import MOST_STARTS
 from azureml_workspace.local.workspace import LocalWorkspace
 from azureml_workspace.statuses import RunStatus
 
@@ -70,8 +70,10 @@ def test_a_job_that_was_lost_with_the_server_is_started_again(own_server: LocalS
     reaches(workspace, run_id, RunStatus.RUNNING)
     eventually(lambda: len(workspace.list_child_runs(run_id)) == 2, what="its first trials")
     first = job_pid(own_server, run_id)
+    started_at = workspace.get_run(run_id).started_at
     again = lose(own_server, run_id)
     eventually(lambda: job_pid(own_server, run_id) != first, what="another job")
+    assert again.get_run(run_id).started_at == started_at
     let_go(own_server, run_id)
     run = ended(again, run_id)
     assert (run.status, run.error, run.properties["starts"]) == (RunStatus.COMPLETED, "", "2")
@@ -86,7 +88,7 @@ def test_a_job_that_takes_the_server_with_it_is_given_up(own_server: LocalServer
         workspace = lose(own_server, run_id)
     failed = ended(workspace, run_id)
     assert failed.status is RunStatus.FAILED
-    assert "while the local Azure ML was not running" in failed.error
+    assert f"it was lost together with the server {MOST_STARTS} times" in failed.error
 
 
 def test_a_cancelled_run_is_not_started_again(own_server: LocalServer) -> None:

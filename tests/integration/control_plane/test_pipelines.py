@@ -137,7 +137,7 @@ def test_stop_cancels_what_has_no_result_and_says_what_goes_on(own_server: Local
         assert "next server" not in stopped
     else:
         assert "2 runs had not ended and are Canceled" in stopped
-        assert "2 runs have the result of their training and are taken to their end by the next server" in stopped
+        assert "2 runs had ended their training; the next server takes them to their end" in stopped
     again = own_server.start().workspace()
     run = ended(again, trained)
     if server_lives:

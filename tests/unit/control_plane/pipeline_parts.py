@@ -18,7 +18,7 @@ from azureml_local.store.models import OUTPUTS, PACKAGE_FILES, ModelStore
 from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.pipelines import PipelineStore
 from azureml_local.store.runs import RunStore
-from azureml_workspace.records import AutoMLConfig, PipelineDefinition, PipelineSubmission, Run
+from azureml_workspace.records import AutoMLConfig, PipelineDefinition, PipelineSubmission, Run, StepRun
 from azureml_workspace.statuses import RunStatus
 
 LABELLED = "x,y\n" + "".join(f"{row},{'yes' if row % 3 else 'no'}\n" for row in range(60))
@@ -86,6 +86,12 @@ class Pipelines:
         found = self.pipeline_runs.find(run_id)
         assert found is not None
         return found.run
+
+    def step(self, run_id: str, name: str) -> StepRun:
+        """One of its steps."""
+        found = self.pipeline_runs.find(run_id)
+        assert found is not None
+        return found.step(name)
 
     def steps(self, run_id: str) -> list[tuple[str, RunStatus, str]]:
         """Name, status and error of its steps."""

@@ -122,7 +122,7 @@ def test_a_run_whose_failed_start_could_not_be_stored_is_started_again(
         full.setattr(runs, "finish", refuse)
         dispatcher.step()
     assert runs.get(submitted[0]).status is RunStatus.PREPARING
-    dispatcher.step()
+    eventually(lambda: dispatcher.step() and (home.run(submitted[0]) / PID_FILE).exists(), what="another start")
     assert pid_of(home, submitted[0]).is_alive()
 
 

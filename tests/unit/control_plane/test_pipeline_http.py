@@ -16,6 +16,7 @@ from tests.unit.control_plane.pipeline_parts import definition
 
 from azureml_local.pipelines.wire import read_submission
 from azureml_local.server.workspace import LocalWorkspace
+from azureml_local.store.pipeline_run_records import StepStart
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.statuses import RunStatus
 
@@ -127,7 +128,8 @@ def test_statuses_have_azures_names(
     run_id = submit(client, published).json()["Id"]
     runs = workspace.pipelines.runs
     if status == "Running":
-        runs.start_step(run_id, "automl", "AutoML_1", {})
+        start = StepStart(name="automl", run_id="AutoML_1", status=RunStatus.QUEUED, started_at=None)
+        runs.start_step(run_id, start, {})
     elif status == "CancelRequested":
         runs.request_cancel(run_id)
     else:

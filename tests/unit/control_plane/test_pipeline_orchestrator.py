@@ -1,19 +1,15 @@
-"""The orchestrator look by look, without its thread, and killed at every point."""
+"""The orchestrator look by look, without its thread."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.local_server import eventually
 from tests.unit.control_plane.pipeline_parts import Pipelines
 
-from azureml_local.pipelines import orchestrator as orchestrator_module
-from azureml_local.store.models import ModelStore
-from azureml_local.store.pipeline_runs import PipelineRunStore
-from azureml_local.store.runs import RunStore
 from azureml_workspace.errors import InvalidRequest, StorageFull
 from azureml_workspace.statuses import RunStatus
 
@@ -35,8 +31,16 @@ def test_a_run_goes_from_step_to_step(pipelines: Pipelines) -> None:
     automl = pipelines.automl_runs.find_step(run.run_id)
     assert automl is not None
     assert (automl.parent_run_id, automl.experiment_name) == (run.run_id, "retrain")
+    assert pipelines.steps(run.run_id)[0] == ("automl", RunStatus.NOT_STARTED, "")
+    pipelines.automl_runs.advance(automl.run_id, RunStatus.QUEUED)
+    pipelines.look(run.run_id)
+    queued = pipelines.step(run.run_id, "automl")
+    assert (queued.status, queued.started_at) == (RunStatus.QUEUED, None)
+    pipelines.automl_runs.advance(automl.run_id, RunStatus.PREPARING)
     pipelines.automl_runs.advance(automl.run_id, RunStatus.RUNNING)
     pipelines.look(run.run_id)
+    started_at = pipelines.automl_runs.get(automl.run_id).started_at
+    assert pipelines.step(run.run_id, "automl").started_at == started_at is not None
     assert pipelines.steps(run.run_id) == [
         ("automl", RunStatus.RUNNING, ""),
         ("register_model", RunStatus.NOT_STARTED, ""),
@@ -215,84 +219,9 @@ def test_one_run_in_trouble_stops_no_other(
             pipelines.orchestrator.step()
     assert pipelines.get(second.run_id).status is RunStatus.RUNNING
     assert caplog.text.count("StorageFull: full") == 1
-    assert pipelines.look(first.run_id).status is RunStatus.RUNNING
+    eventually(lambda: pipelines.look(first.run_id).status is RunStatus.RUNNING, what="the other run's start")
     assert len(pipelines.automl_runs.list_all()) == 2
     assert pipelines.log(first.run_id).count("parameters given") == 1
-
-
-class Killed(BaseException):
-    """The server was killed here."""
-
-
-_STEPS_OF_WORK: list[tuple[Any, str]] = [
-    (RunStore, "submit"),
-    (PipelineRunStore, "start_step"),
-    (PipelineRunStore, "advance_step"),
-    (PipelineRunStore, "end_step"),
-    (PipelineRunStore, "complete"),
-    (ModelStore, "register"),
-    (orchestrator_module, "write_json"),
-    (orchestrator_module, "tell"),
-]
-
-
-class Reaper:
-    """Kills the orchestrator before or after one of the things that it does to the disk.
-
-    Point 2n is before, 2n + 1 after the n-th of them.
-    """
-
-    def __init__(self) -> None:
-        self.point = self.done = 0
-        self.has_killed = False
-
-    def deadly(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            self._pass()
-            value = function(*arguments, **options)
-            self._pass()
-            return value
-
-        return call
-
-    def _pass(self) -> None:
-        self.done += 1
-        if self.done - 1 == self.point and not self.has_killed:
-            self.has_killed = True
-            raise Killed
-
-
-def test_killed_at_any_point_it_goes_on_and_does_nothing_twice(
-    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reaper = Reaper()
-    for owner, name in _STEPS_OF_WORK:
-        monkeypatch.setattr(owner, name, reaper.deadly(getattr(owner, name)))
-    for point in range(100):
-        reaper.point, reaper.done, reaper.has_killed = point, 0, False
-        run = pipelines.submit(f"key {point}")
-        while not pipelines.get(run.run_id).status.is_terminal:
-            with suppress(Killed):
-                pipelines.orchestrator.step()
-            go_on_with_automl(pipelines, run.run_id)
-        ended = pipelines.get(run.run_id)
-        assert (ended.status, ended.error) == (COMPLETED, ""), point
-        assert len(pipelines.automl_runs.list_all()) == point + 1, point
-        assert [model.version for model in pipelines.models.list_all()] == list(range(1, point + 2)), point
-        assert pipelines.manager.result(ended).model.version == point + 1
-        assert pipelines.submit(f"key {point}").run_id == run.run_id
-        if not reaper.has_killed:
-            break
-    assert 30 < point < 99, "the reaper reached too little, or the work has no end"
-
-
-def go_on_with_automl(pipelines: Pipelines, run_id: str) -> None:
-    """What the dispatcher and the job would do meanwhile."""
-    automl = pipelines.automl_runs.find_step(run_id)
-    if automl is not None and automl.status is RunStatus.NOT_STARTED:
-        pipelines.automl_runs.advance(automl.run_id, RunStatus.RUNNING)
-    elif automl is not None and not automl.status.is_terminal:
-        pipelines.complete_automl(automl.run_id)
 
 
 def _refuse(why: str) -> Callable[..., Any]:
