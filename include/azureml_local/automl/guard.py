@@ -25,11 +25,17 @@ MOSTLY_NUMBERS = 0.5
 MAX_NAMED_COLUMNS = 50
 
 _DROPPED = {
-    "all null": ("all_null_column", "warning", "hold no value at all"),
-    "constant": ("constant_column", "warning", "hold the same value in every row"),
-    "id-like": ("id_like_column", "warning", "name rows instead of describing them"),
-    "excluded": ("excluded_column", "info", "were excluded by exclude_columns"),
+    "all null": ("all_null_column", "warning", "holds no value at all", "hold no value at all"),
+    "constant": ("constant_column", "warning", "holds the same value in every row", "hold the same value in every row"),
+    "id-like": (
+        "id_like_column",
+        "warning",
+        "names rows instead of describing them",
+        "name rows instead of describing them",
+    ),
+    "excluded": ("excluded_column", "info", "was excluded by exclude_columns", "were excluded by exclude_columns"),
 }
+"""By why a column is not used: the guard, its severity, and what is said of one column and of several."""
 
 
 def inspect_data(data: PreparedData, signals: Sequence[ColumnSignal]) -> list[DataGuardFinding]:
@@ -139,9 +145,10 @@ def _leaks_not_looked_for(data: PreparedData, signals: Sequence[ColumnSignal]) -
 
 
 def _dropped_columns(data: PreparedData) -> Iterable[DataGuardFinding]:
-    for reason, (guard, severity, words) in _DROPPED.items():
+    for reason, (guard, severity, of_one, of_several) in _DROPPED.items():
         names = [name for name, why in data.plan.dropped.items() if why == reason]
         if names:
+            words = of_one if len(names) == 1 else of_several
             yield _finding(guard, severity, f"{_columns(names)} {words}.", "not used by the model", names)
 
 
@@ -154,8 +161,8 @@ def _missing_values(data: PreparedData) -> Iterable[DataGuardFinding]:
         yield _finding(
             "missing_values",
             "info",
-            f"{_columns([str(name) for name in counts.index])} have missing values, "
-            f"most of them {worst!r} ({share:.1%}).",
+            f"{_columns([str(name) for name in counts.index])} {'has' if len(counts) == 1 else 'have'} missing values"
+            + (f" ({share:.1%})." if len(counts) == 1 else f", most of them {worst!r} ({share:.1%})."),
             "numbers are filled with the median and flagged, a missing category is a level of its own",
             [str(name) for name in counts.index],
         )

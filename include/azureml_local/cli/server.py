@@ -39,10 +39,6 @@ def _address_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A-B",
         help="ports of web services, 0 for any free ones (default: %(default)s)",
     )
-
-
-def _serve_arguments(parser: argparse.ArgumentParser) -> None:
-    _address_arguments(parser)
     parser.add_argument(
         "--advertise-host",
         metavar="NAME",
@@ -81,6 +77,8 @@ def _start(home: Home, options: argparse.Namespace) -> int:
     home.create()
     command = [sys.executable, "-m", "azureml_local", "serve", "--home", str(home.root), "--host", options.host]
     command += ["--port", str(options.port), "--service-ports", options.service_ports]
+    if options.advertise_host is not None:
+        command += ["--advertise-host", options.advertise_host]
     with home.output_file.open("wb") as output:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -154,7 +152,7 @@ def _stop(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
 
 
 COMMANDS = {
-    "serve": Command("run the server here, until Ctrl-C", _serve_arguments, _serve),
+    "serve": Command("run the server here, until Ctrl-C", _address_arguments, _serve),
     "start": Command("run the server in the background", _address_arguments, _start),
     "status": Command("what runs (exit code 3 when the server does not)", no_arguments, _status),
     "stop": Command("end the server, its jobs and its web services", no_arguments, _stop),

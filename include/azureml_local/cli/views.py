@@ -13,6 +13,7 @@ from azureml_local.paths import Home
 from azureml_local.server.instance import ServerInfo
 from azureml_local.store.pipeline_run_records import PIPELINE_RUN
 from azureml_workspace.records import AutoMLProgress, PublishedPipeline, RequestSummary, Run, StepRun, WebService
+from azureml_workspace.statuses import PipelineStatus
 
 
 def _service_argument(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +83,19 @@ def _runs(server: Any, options: argparse.Namespace) -> None:  # noqa: ARG001
                     say(f"  {_run_line(step)}")
 
 
-def _pipelines(server: Any, options: argparse.Namespace) -> None:  # noqa: ARG001
+def _pipelines_arguments(parser: argparse.ArgumentParser) -> None:
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--disable", metavar="ID", help="refuse submissions of this version from now on")
+    change.add_argument("--enable", metavar="ID", help="take submissions of this version again")
+
+
+def _pipelines(server: Any, options: argparse.Namespace) -> None:
+    for pipeline_id, status in ((options.disable, PipelineStatus.DISABLED), (options.enable, PipelineStatus.ACTIVE)):
+        if pipeline_id is not None:
+            path = f"/v1/pipelines/{quote(pipeline_id, safe='')}/status"
+            changed = PublishedPipeline.from_dict(server.json("PUT", path, body={"status": status.value}))
+            say(f"version {changed.version} of pipeline {changed.name} is {changed.status.value}")
+            return
     pipelines = [PublishedPipeline.from_dict(pipeline) for pipeline in server.json("GET", "/v1/pipelines")]
     if not pipelines:
         say("no pipelines yet")
@@ -131,7 +144,9 @@ COMMANDS = {
     "requests": Command("sum up a web service's telemetry", _requests_arguments, _asks_server(_requests)),
     "runs": Command("list AutoML and pipeline runs, the newest first", no_arguments, _asks_server(_runs)),
     "pipelines": Command(
-        "list published pipelines: status, endpoint, last run", no_arguments, _asks_server(_pipelines)
+        "list published pipelines (status, endpoint, last run), or enable or disable one",
+        _pipelines_arguments,
+        _asks_server(_pipelines),
     ),
 }
 """By name."""

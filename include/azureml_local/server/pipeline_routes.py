@@ -14,7 +14,7 @@ from azureml_local.server.dependencies import VersionInQuery, WorkspaceDependenc
 from azureml_local.server.workspace import LocalWorkspace
 from azureml_local.store.links import ENDPOINT_SUBMIT, PIPELINE_RUNS, PIPELINE_SUBMIT
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import PublishedPipeline, Run
+from azureml_workspace.records import PublishedPipeline
 from azureml_workspace.statuses import PipelineStatus
 from azureml_workspace.texts import shown
 
@@ -95,24 +95,31 @@ def find_pipeline(name: str, workspace: WorkspaceDependency, version: VersionInQ
 async def submit(pipeline_id: str, request: Request, workspace: WorkspaceDependency) -> Response:
     """Run one published version."""
     submitted = read_submission(await request.body())
-    return await run_in_threadpool(lambda: _entity(workspace, workspace.pipelines.submit(pipeline_id, submitted)))
+    run = await run_in_threadpool(workspace.pipelines.submit, pipeline_id, submitted)
+    return await run_in_threadpool(_entity, workspace, run.run_id)
 
 
 @router.post(ENDPOINT_SUBMIT + "/{endpoint_id}", openapi_extra=_SUBMISSION, responses=_ENTITY)
 async def submit_default(endpoint_id: str, request: Request, workspace: WorkspaceDependency) -> Response:
     """Run the default version of a pipeline endpoint."""
     submitted = read_submission(await request.body())
-    return await run_in_threadpool(
-        lambda: _entity(workspace, workspace.pipelines.submit_default(endpoint_id, submitted))
-    )
+    run = await run_in_threadpool(workspace.pipelines.submit_default, endpoint_id, submitted)
+    return await run_in_threadpool(_entity, workspace, run.run_id)
 
 
 @router.get(PIPELINE_RUNS + "/{run_id}", responses=_ENTITY)
 def get_pipeline_run(run_id: str, workspace: WorkspaceDependency) -> Response:
     """One pipeline run."""
-    return _entity(workspace, workspace.require_pipeline_run(run_id).run)
+    return _entity(workspace, run_id)
 
 
-def _entity(workspace: LocalWorkspace, run: Run) -> Response:
-    found = workspace.require_pipeline_run(run.run_id)
+@router.delete(PIPELINE_RUNS + "/{run_id}/Execution")
+def cancel_pipeline_run(run_id: str, workspace: WorkspaceDependency) -> Response:
+    """Ask for a pipeline run to stop; one that has ended stays as it is."""
+    workspace.pipelines.cancel(workspace.require_pipeline_run(run_id).run.run_id)
+    return Response()
+
+
+def _entity(workspace: LocalWorkspace, run_id: str) -> Response:
+    found = workspace.require_pipeline_run(run_id)
     return Response(run_entity(found), media_type="application/json")

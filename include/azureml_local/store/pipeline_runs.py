@@ -20,7 +20,7 @@ from azureml_local.store.pipeline_run_records import (
     StepStart,
     StoredPipelineRun,
 )
-from azureml_local.store.runs import SPENT
+from azureml_local.store.run_rows import end_row, find_run, find_submitted_run
 from azureml_local.store.schema import PipelineRunRow, StepRow
 from azureml_workspace.errors import NotFound
 from azureml_workspace.records import AUTOML_STEP, AutoMLSettings, Run, StepRun
@@ -39,7 +39,7 @@ class PipelineRunStore:
     def find_submitted(self, submission_key: str) -> Run | None:
         """The run that this key submitted and that may still give (or gave) a result."""
         with self._database.read() as session:
-            row = _submitted(session, submission_key)
+            row = find_submitted_run(session, PipelineRunRow, submission_key)
             return None if row is None else self._run(row)
 
     def submit(self, new: NewPipelineRun, steps: Iterable[str], submission_key: str | None) -> tuple[Run, bool]:
@@ -48,7 +48,7 @@ class PipelineRunStore:
         :raises NotFound: no such compute target.
         """
         with self._database.write() as session:
-            found = None if submission_key is None else _submitted(session, submission_key)
+            found = None if submission_key is None else find_submitted_run(session, PipelineRunRow, submission_key)
             if found is not None:
                 return self._run(found), False
             require_compute(session, new.settings.compute_target)
@@ -81,7 +81,7 @@ class PipelineRunStore:
     def find(self, run_id: str) -> StoredPipelineRun | None:
         """The pipeline run of this id, or None."""
         with self._database.read() as session:
-            row = _find(session, run_id)
+            row = find_run(session, PipelineRunRow, run_id)
             return None if row is None else self._stored(session, row)
 
     def find_step_run(self, run_id: str) -> Run | None:
@@ -151,9 +151,9 @@ class PipelineRunStore:
                 )
                 row.properties = {**row.properties, **properties}
                 if row.status is RunStatus.CANCEL_REQUESTED:
-                    _end(row, RunStatus.CANCELED, "cancelled on request, when all its steps were done")
+                    end_row(row, RunStatus.CANCELED, "cancelled on request, when all its steps were done")
                 else:
-                    _end(row, RunStatus.COMPLETED, "")
+                    end_row(row, RunStatus.COMPLETED, "")
             return self._run(row)
 
     def finish(self, run_id: str, status: RunStatus, error: str, step: StepEnd | None = None) -> Run:
@@ -171,7 +171,7 @@ class PipelineRunStore:
                         why = "did not start" if found.run_id is None else "was stopped"
                         end = StepEnd(name=found.name, status=RunStatus.CANCELED, error=f"{why}: {error}")
                         _end_step(found, end)
-                _end(row, status, error)
+                end_row(row, status, error)
             return self._run(row)
 
     def _stored(self, session: Session, row: PipelineRunRow) -> StoredPipelineRun:
@@ -230,20 +230,8 @@ class PipelineRunStore:
         )
 
 
-def _submitted(session: Session, submission_key: str) -> PipelineRunRow | None:
-    return session.scalar(
-        select(PipelineRunRow).where(
-            PipelineRunRow.submission_key == submission_key, PipelineRunRow.status.not_in(SPENT)
-        )
-    )
-
-
-def _find(session: Session, run_id: str) -> PipelineRunRow | None:
-    return session.scalar(select(PipelineRunRow).where(PipelineRunRow.run_id == run_id))
-
-
 def _require(session: Session, run_id: str) -> PipelineRunRow:
-    row = _find(session, run_id)
+    row = find_run(session, PipelineRunRow, run_id)
     if row is None:
         raise NotFound(f"there is no pipeline run {run_id!r}.")
     return row
@@ -257,10 +245,6 @@ def _require_step(session: Session, run_id: str, name: str) -> StepRow:
     return session.scalars(select(StepRow).where(StepRow.parent_run_id == run_id, StepRow.name == name)).one()
 
 
-def _end(row: PipelineRunRow, status: RunStatus, error: str) -> None:
-    row.status, row.error, row.ended_at = status, error, datetime.now(UTC)
-
-
 def _end_step(row: StepRow, end: StepEnd) -> None:
-    row.status, row.error, row.ended_at = end.status, end.error, datetime.now(UTC)
+    end_row(row, end.status, end.error)
     row.started_at = row.started_at or end.started_at

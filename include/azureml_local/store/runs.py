@@ -14,14 +14,13 @@ from azureml_local.jobs.files import JobNews, TrialEvent
 from azureml_local.store.computes import require_compute
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
+from azureml_local.store.run_rows import end_row, find_run, find_submitted_run
 from azureml_local.store.schema import ChildRow, ComputeRow, RunRow
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import AutoMLProgress, AutoMLSettings, ChildRun, Run
-from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, FAILED_RUN_STATUSES, RunStatus
+from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, RunStatus
 
 RUN_TYPE = "automl"
-SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
-"""A submission key whose run is one of these submits anew: a run that is being cancelled will give no result."""
 
 STARTS, RESTARTED_AT = "starts", "restarted_at"
 """Properties of a run whose job was started more than once: how often, and when last (ISO 8601)."""
@@ -52,7 +51,7 @@ class RunStore:
     def find_submitted(self, submission_key: str) -> Run | None:
         """The run that this key submitted and that may still give (or gave) a result."""
         with self._database.read() as session:
-            row = _submitted(session, submission_key)
+            row = find_submitted_run(session, RunRow, submission_key)
             return None if row is None else self._record(row)
 
     def find_step(self, parent_run_id: str) -> Run | None:
@@ -71,7 +70,7 @@ class RunStore:
         if not submission_key.strip():
             raise InvalidRequest("submission_key is empty; give the same key again when you repeat a submission.")
         with self._database.write() as session:
-            found = _submitted(session, submission_key)
+            found = find_submitted_run(session, RunRow, submission_key)
             if found is not None:
                 return self._record(found), False
             require_compute(session, settings.compute_target)
@@ -137,7 +136,7 @@ class RunStore:
         with self._database.write() as session:
             row = _require(session, run_id)
             if row.status in (RunStatus.NOT_STARTED, RunStatus.QUEUED):
-                _end(row, RunStatus.CANCELED, "cancelled before it started")
+                end_row(row, RunStatus.CANCELED, "cancelled before it started")
             elif row.status in ACTIVE_RUN_STATUSES:
                 row.status = RunStatus.CANCEL_REQUESTED
             return self._record(row)
@@ -193,7 +192,7 @@ class RunStore:
         with self._database.write() as session:
             row = _require(session, run_id)
             if row.status in ACTIVE_RUN_STATUSES:
-                _end(row, status, error)
+                end_row(row, status, error)
                 row.properties = {**row.properties, **(properties or {})}
             return self._record(row)
 
@@ -214,12 +213,8 @@ class RunStore:
         )
 
 
-def _submitted(session: Session, submission_key: str) -> RunRow | None:
-    return session.scalar(select(RunRow).where(RunRow.submission_key == submission_key, RunRow.status.not_in(SPENT)))
-
-
 def _require(session: Session, run_id: str) -> RunRow:
-    row = session.scalar(select(RunRow).where(RunRow.run_id == run_id))
+    row = find_run(session, RunRow, run_id)
     if row is None:
         raise NotFound(f"there is no run {run_id!r}.")
     return row
@@ -227,12 +222,6 @@ def _require(session: Session, run_id: str) -> RunRow:
 
 def _children(session: Session, run_id: str) -> Sequence[ChildRow]:
     return session.scalars(select(ChildRow).where(ChildRow.parent_run_id == run_id).order_by(ChildRow.iteration)).all()
-
-
-def _end(row: RunRow, status: RunStatus, error: str) -> None:
-    row.status = status
-    row.error = error
-    row.ended_at = datetime.now(UTC)
 
 
 def _starts(row: RunRow) -> int:

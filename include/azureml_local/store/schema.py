@@ -14,8 +14,9 @@ SCHEMA_VERSION = 2
 """What changed from one to the next is in `migrations.py`."""
 
 
-SPENT_STATUSES = "'Failed', 'Canceled', 'CancelRequested'"
-"""Of runs whose submission key submits anew."""
+SPENT = (RunStatus.FAILED, RunStatus.CANCELED, RunStatus.CANCEL_REQUESTED)
+"""A submission key whose run is one of these submits anew: a run that is being cancelled will give no result."""
+_LIVE_KEY = text(f"status NOT IN ({', '.join(repr(status.value) for status in SPENT)})")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -90,7 +91,7 @@ class RunRow(Base):
             "ix_runs_live_submission_key",
             "submission_key",
             unique=True,
-            sqlite_where=text(f"status NOT IN ({SPENT_STATUSES})"),
+            sqlite_where=_LIVE_KEY,
         ),
         # A pipeline run has one AutoML run, however often the server was killed around its submission.
         Index("ix_runs_parent_run_id", "parent_run_id", unique=True),
@@ -205,7 +206,7 @@ class PipelineRunRow(Base):
             "ix_pipeline_runs_live_submission_key",
             "submission_key",
             unique=True,
-            sqlite_where=text(f"status NOT IN ({SPENT_STATUSES})"),
+            sqlite_where=_LIVE_KEY,
         ),
     )
 

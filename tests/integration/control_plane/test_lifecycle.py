@@ -33,7 +33,7 @@ ANY_PORT = ("--port", "0", "--service-ports", "0")
 def test_start_status_and_stop(tmp_path: Path) -> None:
     home = str(tmp_path / "home")
     assert run_cli("status", "--home", home).returncode == 3
-    started = run_cli("start", "--home", home, *ANY_PORT)
+    started = run_cli("start", "--home", home, "--advertise-host", "azureml.example", *ANY_PORT)
     try:
         assert started.returncode == 0, started.stderr
         info = json.loads((tmp_path / "home" / "server.json").read_text())
@@ -41,6 +41,8 @@ def test_start_status_and_stop(tmp_path: Path) -> None:
         assert info["url"] in started.stdout
         assert stat.S_IMODE((tmp_path / "home" / "token").stat().st_mode) == 0o600
         token = (tmp_path / "home" / "token").read_text()
+        server = LocalServer(tmp_path / "home", url=info["url"], token=token.strip())
+        assert server.request("GET", "/v1/workspace").json()["url"].startswith("http://azureml.example:")
         again = run_cli("start", "--home", home, *ANY_PORT)
         assert (again.returncode, info["url"] in again.stdout) == (0, True)
         status = run_cli("status", AZUREML_LOCAL_HOME=home)

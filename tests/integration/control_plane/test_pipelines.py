@@ -108,6 +108,13 @@ def test_the_command_line_shows_them(own_server: LocalServer) -> None:
     assert listed[5].strip() == published.endpoint
     assert f"last run: {running}" in listed[6]
 
+    said = run_cli("pipelines", "--disable", published.pipeline_id, "--home", home).stdout
+    assert said == "version 1 of pipeline bank is Disabled\n"
+    assert run_cli("pipelines", "--home", home).stdout.splitlines()[4].split() == ["version", "1", "Disabled"]
+    said = run_cli("pipelines", "--enable", published.pipeline_id, "--home", home).stdout
+    assert said == "version 1 of pipeline bank is Active\n"
+    assert "no published pipeline" in run_cli("pipelines", "--enable", "nobody", "--home", home).stderr
+
     runs = run_cli("runs", "--home", home).stdout.splitlines()
     assert [line.split()[0] for line in runs] == [running, automl, done, automl_step(workspace, done)]
     assert [line.startswith("  ") for line in runs] == [False, True, False, True]

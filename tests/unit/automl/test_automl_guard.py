@@ -99,6 +99,10 @@ def test_columns_that_are_not_used_are_reported() -> None:
     assert found["id_like_column"].columns == ("row",)
     assert found["all_null_column"].columns == ("nothing",)
     assert found["excluded_column"].columns == ("balance",)
+    assert found["excluded_column"].message == "column 'balance' was excluded by exclude_columns."
+    assert found["constant_column"].message == "column 'same' holds the same value in every row."
+    both = _findings(frame, exclude_columns=("balance", "row"))["excluded_column"].message
+    assert both.endswith("were excluded by exclude_columns.")
 
 
 def test_missing_labels_missing_values_and_duplicates() -> None:

@@ -212,6 +212,15 @@ def test_a_key_finds_its_run_and_no_key_makes_another(client: TestClient, publis
     assert len({submit(client, published).json()["Id"] for _ in range(2)}) == 2
 
 
+def test_azures_cancellation(client: TestClient, published: dict[str, Any]) -> None:
+    run_id = submit(client, published).json()["Id"]
+    for _ in range(2):  # safe to repeat
+        response = client.delete(f"/pipelines/v1.0/PipelineRuns/{run_id}/Execution")
+        assert (response.status_code, response.content) == (200, b"")
+        assert client.get(f"/v1/runs/{run_id}").json()["status"] == "CancelRequested"
+    assert error(client.delete("/pipelines/v1.0/PipelineRuns/nobody/Execution"))[:2] == (404, "NotFound")
+
+
 def test_the_routes_beside_azures(client: TestClient, published: dict[str, Any]) -> None:
     assert client.post("/v1/pipelines", json=definition().to_dict()).json() == published
     assert client.get(f"/v1/pipelines/{published['pipeline_id']}").json() == published
