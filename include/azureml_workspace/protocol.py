@@ -107,6 +107,10 @@ class Workspace(Protocol):
         """The content of one of the run's files. :raises NotFound:"""
         ...
 
+    def run_log(self, run_id: str, path: str, *, tail: int = 200) -> str:
+        """The last `tail` lines of one of the run's logs, for who reads it again and again. :raises NotFound:"""
+        ...
+
     # Models
 
     def register_model(self, name: str, run_id: str, *, tags: Mapping[str, str] | None = None) -> ModelVersion:

@@ -89,6 +89,15 @@ def test_files(workspace: Workspace, trained: Trained) -> None:
     for path in ("outputs/nothing.json", "../server.json", "outputs/../../../token", ""):
         with pytest.raises(NotFound):
             workspace.read_run_file(trained.run.run_id, path)
+        with pytest.raises(NotFound):
+            workspace.run_log(trained.run.run_id, path)
+
+
+def test_end_of_a_log(workspace: Workspace, trained: Trained) -> None:
+    log = workspace.read_run_file(trained.run.run_id, "logs/job.log").decode().splitlines()
+    assert len(log) > 2
+    assert workspace.run_log(trained.run.run_id, "logs/job.log", tail=2).splitlines() == log[-2:]
+    assert workspace.run_log(trained.run.run_id, "logs/job.log", tail=10_000).splitlines() == log
 
 
 def test_from_submission_to_cancellation(workspace: Workspace, trained: Trained) -> None:
@@ -187,6 +196,7 @@ def test_unknown_compute_target(workspace: Workspace, trained: Trained) -> None:
         lambda w: w.cancel_run("nobody"),
         lambda w: w.list_run_files("nobody"),
         lambda w: w.read_run_file("nobody", "outputs/model.onnx"),
+        lambda w: w.run_log("nobody", "logs/job.log"),
         lambda w: w.register_model("contract-shop", "nobody"),
     ],
 )

@@ -30,6 +30,7 @@ from azureml_workspace.records import (
 router = APIRouter(prefix="/v1", tags=["runs"])
 
 _PUBLIC_FOLDERS = ("outputs", "logs")
+Tail = Annotated[int | None, Query(ge=1, le=100_000)]
 _LOGS = {PIPELINE_RUN: PIPELINE_LOG, STEP_RUN: STEP_LOG}
 
 
@@ -108,9 +109,7 @@ def get_result(run_id: str, workspace: WorkspaceDependency) -> AutoMLResult:
 
 
 @router.get("/runs/{run_id}/log", response_class=PlainTextResponse)
-def get_log(
-    run_id: str, workspace: WorkspaceDependency, tail: Annotated[int | None, Query(ge=1, le=100_000)] = None
-) -> Response:
+def get_log(run_id: str, workspace: WorkspaceDependency, tail: Tail = None) -> Response:
     """What the job printed, or the story of a pipeline run or step, all of it or the last lines (of a megabyte)."""
     run = workspace.get_run(run_id)
     path = _folder_of(run, workspace) / _LOGS.get(run.run_type, LOG_FILE)
@@ -135,12 +134,14 @@ def list_files(run_id: str, workspace: WorkspaceDependency) -> list[str]:
 
 
 @router.get("/runs/{run_id}/files/{path:path}", response_class=StreamingResponse)
-def read_file(run_id: str, path: str, workspace: WorkspaceDependency) -> StreamingResponse:
-    """The content of one file."""
+def read_file(run_id: str, path: str, workspace: WorkspaceDependency, tail: Tail = None) -> Response:
+    """The content of one file, or its last lines (of a megabyte) as text."""
     folder = _run_folder(run_id, workspace)
     file = _public_file(folder, path)
     if file is None:
         raise NotFound(f"run {run_id} has no file {path!r}; list them with GET /v1/runs/{run_id}/files.")
+    if tail is not None:
+        return PlainTextResponse("\n".join(tail_lines(file, tail)))
     return file_as_it_is_now(file, "application/octet-stream")
 
 

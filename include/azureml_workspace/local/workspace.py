@@ -129,13 +129,11 @@ class LocalWorkspace(PipelineCalls):
 
     def read_run_file(self, run_id: str, path: str) -> bytes:
         """Read one file of the run."""
-        segments = path.split("/")
-        # A dot segment would be folded away by the HTTP library and ask for another route altogether.
-        if not all(segment.strip(".") for segment in segments):
-            raise NotFound(f"run {run_id} has no file {path!r}; `list_run_files` lists those it has.")
-        return self._server.call(
-            "GET", f"{run_path(run_id)}/files/{'/'.join(quote(s, safe='') for s in segments)}"
-        ).content
+        return self._server.call("GET", _run_file(run_id, path)).content
+
+    def run_log(self, run_id: str, path: str, *, tail: int = 200) -> str:
+        """Read the end of one log of the run."""
+        return self._server.call("GET", _run_file(run_id, path), query={"tail": tail}).content.decode()
 
     # Models
 
@@ -192,6 +190,14 @@ class LocalWorkspace(PipelineCalls):
         """Replace one key."""
         path = f"{_service(name)}/keys/regenerate"
         return record(ServiceKeys, self._server.json("POST", path, body={"secondary": secondary}))
+
+
+def _run_file(run_id: str, path: str) -> str:
+    segments = path.split("/")
+    # A dot segment would be folded away by the HTTP library and ask for another route altogether.
+    if not all(segment.strip(".") for segment in segments):
+        raise NotFound(f"run {run_id} has no file {path!r}; `list_run_files` lists those it has.")
+    return f"{run_path(run_id)}/files/{'/'.join(quote(s, safe='') for s in segments)}"
 
 
 def _service(name: str) -> str:

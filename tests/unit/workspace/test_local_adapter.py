@@ -225,6 +225,8 @@ def test_a_file_of_a_run_cannot_be_another_route(script: Script, open_with: Open
     for path in ("../../services", "outputs/../../x", "", "outputs//model.onnx"):
         with pytest.raises(errors.NotFound):
             open_with().read_run_file("r1", path)
+        with pytest.raises(errors.NotFound):
+            open_with().run_log("r1", path)
     assert script.calls == []
     script.answers = [answer(200, text="content")]
     assert open_with().read_run_file("r1", "outputs/a b#.json") == b"content"
