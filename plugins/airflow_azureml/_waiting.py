@@ -23,7 +23,13 @@ REFUSED = "refused"
 """Why a trigger fired: what it waited for is settled; time is up; no answer for longer than the outage grace; an error
 that waiting cannot mend."""
 
-_LONGEST_NAP_SECONDS = 1.0
+TRIGGERER_GRACE_SECONDS = 900.0
+"""How long after the deadline a task stays deferred when no triggerer ends the wait."""
+
+MOST_REFUSALS = 3
+"""How often a task is deferred anew although the triggerer cannot look; then it waits in its worker."""
+
+_LONGEST_NAP_SECONDS = 0.5
 
 
 class WaitTimeout(AirflowException):

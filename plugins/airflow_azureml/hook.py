@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from airflow_azureml._interrupts import INTERRUPTS
 from azureml_workspace.connect import has_portal, insights_hint, open_workspace
-from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, WorkspaceError
 from azureml_workspace.settings import WorkspaceSettings
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class AzureMLHook(BaseHook):
     def settings(self) -> WorkspaceSettings:
         """What the connection says.
 
-        :raises AirflowNotFoundException: there is no such connection; the message says how to make it.
+        :raises AirflowNotFoundException: there is no such connection, or Airflow could not give it just now, which it
+            does not tell apart; the message says how to make it.
         :raises InvalidRequest: it is of another type, or a value in it cannot work.
         """
         try:
@@ -60,23 +62,18 @@ class AzureMLHook(BaseHook):
         return _settings(connection, connection.extra_dejson)
 
     async def asettings(self) -> WorkspaceSettings:
-        """The same, for an event loop, which must not be blocked.
-
-        :raises ServiceUnavailable: Airflow did not give the connection this time.
-        """
+        """The same, for an event loop, which must not be blocked."""
         try:
             connection = await self.aget_connection(self.azureml_conn_id)
             extra = await connection.aextra_dejson()
         except AirflowNotFoundException as error:
             raise _missing(self.azureml_conn_id) from error
-        except AirflowRuntimeError as error:
-            raise ServiceUnavailable(f"Airflow did not give connection {self.azureml_conn_id!r}: {error}") from error
         return _settings(connection, extra)
 
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace, opened when first used; credentials are masked in the logs before they are used."""
-        return open_workspace(self.settings, on_secret=mask_secret)
+        return open_workspace(self.settings, on_secret=_mask)
 
     def get_conn(self) -> Workspace:
         """The workspace (Airflow's common name for it)."""
@@ -85,8 +82,8 @@ class AzureMLHook(BaseHook):
     def hurried_workspace(self) -> Workspace:
         """A workspace of its own that gives up within seconds.
 
-        For `on_kill`, which Airflow calls inside a signal handler: the connection pool that the interrupted code was
-        using may be locked there, and there is little time.
+        For a task that was told to stop: it has five seconds, and the connections of `workspace` may be in the state
+        in which a request was interrupted.
         """
         return open_hurried(self.settings)
 
@@ -117,14 +114,21 @@ class AzureMLHook(BaseHook):
 
 
 def open_hurried(settings: WorkspaceSettings) -> Workspace:
-    """The workspace, with limits of seconds. The credentials are masked already: `settings` were used before."""
-    hurried = replace(settings, connect_timeout=2.0, read_timeout=5.0, retry_seconds=1.0)
-    return open_workspace(hurried, on_secret=lambda _known_already: None)
+    """The workspace, with limits of seconds."""
+    hurried = replace(settings, connect_timeout=1.0, read_timeout=3.0, retry_seconds=0.5)
+    return open_workspace(hurried, on_secret=_mask)
+
+
+def _mask(secret: str) -> None:
+    with INTERRUPTS.held_off():  # tells Airflow's supervisor
+        mask_secret(secret)
 
 
 def _missing(conn_id: str) -> AirflowNotFoundException:
     how = HOW_TO_CONNECT.format(conn_id=conn_id, variable=conn_id.upper())
-    return AirflowNotFoundException(f"connection {conn_id!r} does not exist. {how}")
+    return AirflowNotFoundException(
+        f"connection {conn_id!r} does not exist, or Airflow could not give it just now. {how}"
+    )
 
 
 def _settings(connection: Connection, extra: dict[str, Any]) -> WorkspaceSettings:

@@ -2,7 +2,7 @@
 
 The UI reads only the XCom under `xcom_key`, so operators push it as soon as they know it. Airflow asks `get_link` again
 whenever a process of the task ends and stores the answer over it, also when that process only resumed the task, or
-failed it because it had been deferred for too long.
+failed it because it had been deferred for too long: such a process takes over the links of the one that deferred.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ PAGES = "/azureml"
 class LinkedTask(Protocol):
     """A task that shows links: an operator of this package, or a sensor."""
 
-    azureml_conn_id: str
-    pushed_links: dict[str, str]
-    pushed_run_id: str | None
+    @property
+    def pushed_links(self) -> dict[str, str]:
+        """Addresses by XCom."""
+        ...
 
     @property
     def hook(self) -> AzureMLHook:
@@ -46,10 +47,10 @@ class LinkedTask(Protocol):
 class _PushedLink(BaseOperatorLink):
     """A link whose address the operator learns while it runs."""
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that was pushed, by this process or one before it in the same try; empty when there is none."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
+        """The address that was pushed, by this process or the one that deferred; empty when there is none."""
         links: dict[str, str] = getattr(operator, "pushed_links", {})
-        return links[self.xcom_key] if self.xcom_key in links else _pushed_before(ti_key, self.xcom_key)
+        return links.get(self.xcom_key, "")
 
     def _show(self, operator: LinkedTask, context: Context, url: str) -> None:
         """Show the link from now on, long before the task ends."""
@@ -72,8 +73,7 @@ class AzureMLRunLink(_PushedLink):
 
     def push(self, operator: LinkedTask, context: Context, run: Run) -> str:
         """Show the link from now on, and say in XCom which run it is. Returns the address."""
-        operator.pushed_run_id = run.run_id
-        given = {"conn_id": operator.azureml_conn_id, "run_id": run.run_id}
+        given = {"conn_id": operator.hook.azureml_conn_id, "run_id": run.run_id}
         context["ti"].xcom_push(key=RUN_KEY, value=given)
         url = run.portal_url if operator.hook.has_portal else page_of("run", context["ti"])
         self._show(operator, context, url)
@@ -95,7 +95,7 @@ class AzureMLPipelineLink(_PushedLink):
 
     def push(self, operator: LinkedTask, context: Context, pipeline: PublishedPipeline) -> str:
         """Show the link from now on, and say in XCom which pipeline it is. Returns the address."""
-        given = {"conn_id": operator.azureml_conn_id, "pipeline_id": pipeline.pipeline_id}
+        given = {"conn_id": operator.hook.azureml_conn_id, "pipeline_id": pipeline.pipeline_id}
         context["ti"].xcom_push(key=PIPELINE_KEY, value=given)
         url = pipeline.portal_url if operator.hook.has_portal else page_of("pipeline", context["ti"])
         self._show(operator, context, url)
@@ -130,10 +130,3 @@ def page_of(page: str, ti: Any) -> str:
     if ti.map_index is not None and ti.map_index >= 0:
         query["map_index"] = ti.map_index
     return f"{root}{PAGES}/{page}?{urlencode(query)}"
-
-
-def _pushed_before(ti_key: TaskInstanceKey, xcom_key: str) -> str:
-    """What an earlier process of this try pushed: Airflow clears the XComs of a task when a try begins."""
-    from airflow.sdk.execution_time.xcom import XCom
-
-    return str(XCom.get_value(ti_key=ti_key, key=xcom_key) or "")

@@ -21,7 +21,7 @@ _TOKEN_FILE = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's name, connection type with its form, and extra links."""
+    """The provider's name, connection type with its form, sensor, triggers and extra links."""
     return {
         "package-name": "airflow-azureml",
         "name": "Azure Machine Learning",
@@ -46,6 +46,12 @@ def get_provider_info() -> dict[str, Any]:
                     "placeholders": {"host": "http://127.0.0.1:8790"},
                 },
                 "conn-fields": {"backend": _BACKEND, "token_file": _TOKEN_FILE},
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "Azure Machine Learning",
+                "python-modules": ["airflow_azureml.sensors.pipeline_run"],
             }
         ],
         "triggers": [

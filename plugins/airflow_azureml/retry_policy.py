@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
-from airflow.sdk.exceptions import AirflowNotFoundException
 
 from azureml_workspace.errors import Throttled, WorkspaceError
 
@@ -19,8 +18,9 @@ class AzureMLRetryPolicy(RetryPolicy):
 
     * throttled: again after what the workspace asked for;
     * unreachable, or out of room: again after `first_delay`, twice as long after each try, `longest_delay` at most;
-    * what a retry cannot mend (a bad argument, refused credentials, a missing connection, a failed run): not again;
-    * anything else: as Airflow does without a policy.
+    * what a retry cannot mend (a bad argument, refused credentials, a failed run): not again;
+    * anything else: as Airflow does without a policy; a missing connection too, since Airflow says the same of one that
+      it could not give just now.
 
     Every operator of this package has it; other tasks may get it through `default_args`.
 
@@ -43,8 +43,6 @@ class AzureMLRetryPolicy(RetryPolicy):
     ) -> RetryDecision:
         """Called by the worker with the error that the task failed with."""
         kind = type(exception).__name__
-        if isinstance(exception, AirflowNotFoundException):
-            return RetryDecision.fail("the connection is missing; a retry cannot mend that.")
         if not isinstance(exception, WorkspaceError):
             return RetryDecision.default()
         if not exception.retryable:

@@ -56,7 +56,8 @@ class Cancellation:
         task = self.listener.running_task if self.listener else None
         if task is None or not first:
             raise KeyboardInterrupt
-        task.on_kill()
+        stop = getattr(task, "stop_for_good", task.on_kill)  # this run has no other try that could take up what waits
+        stop()
 
 
 def cancel_with_parent() -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_azureml._run_progress import ProgressLog, Snapshot, story
+from airflow_azureml._waiting import wait_until
 from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.links import AzureMLRunLink
-from airflow_azureml.operators._awaited import Awaited
-from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator, Begun
-from azureml_workspace.errors import RunFailed, WorkspaceError
+from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
+from azureml_workspace.errors import NotFound, RunFailed, WorkspaceError
 from azureml_workspace.statuses import FAILED_RUN_STATUSES, RunStatus
 
 if TYPE_CHECKING:
@@ -22,52 +22,38 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
     from pydantic import JsonValue
 
+    from airflow_azureml._awaited import Awaited
+    from airflow_azureml._waiting import Patience
+    from azureml_workspace.protocol import Workspace
     from azureml_workspace.records import Record, Run
 
-_METRIC = "metric"
-_MEMO = "memo"
+OWN_LIMIT = "the run's own limit and queue_timeout_minutes together"
 
-
-@dataclass(frozen=True, kw_only=True)
-class SubmittedRun:
-    """A run that was submitted, or found by its submission key.
-
-    `limit_seconds` bounds the wait for its end, queueing included; `limit` says in words what sets it. `memo` is what
-    `outcome` needs of what `submit` learned: JSON, for another process may read it. `metric` names the score in lines
-    of progress.
-    """
-
-    run: Run
-    limit_seconds: float
-    limit: str = "the run's own limit and queue_timeout_minutes together"
-    memo: dict[str, JsonValue] = field(default_factory=dict)
-    metric: str = "score"
+_CANCELLATION_SECONDS = 300.0
 
 
 class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
     """Submits a run, waits for its end, and makes a result of it. Stopping the task cancels the run.
 
+    `prepare` is the subclass's: its plan has the task's submission key, and begins by submitting the run.
     Waiting has the arguments of `AzureMLWaitingOperator`.
     """
 
     operator_extra_links = (AzureMLRunLink(),)
 
     @abstractmethod
-    def submit(self, context: Context) -> SubmittedRun:
-        """Check everything, then submit the run under the task's submission key."""
-
-    @abstractmethod
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> Record:
         """The operator's result. `run` is completed; the operator may be another object than the one that submitted."""
 
-    def begin(self, context: Context) -> Begun:
-        """Submit, and show where the run is."""
-        submitted = self.submit(context)
-        run = submitted.run
+    def target_of(self, seen: Snapshot) -> str:
+        """The run's id."""
+        return seen.run.run_id
+
+    def show(self, context: Context, seen: Snapshot) -> None:
+        """Push the link to the run."""
+        run = seen.run
         url = AzureMLRunLink().push(self, context, run)
         self.log.info("Run %s of experiment %s: %s", run.run_id, run.experiment_name, url)
-        memo = {_MEMO: submitted.memo, _METRIC: submitted.metric}
-        return Begun(target=run.run_id, limit_seconds=submitted.limit_seconds, limit=submitted.limit, memo=memo)
 
     def look(self, target: str) -> Snapshot:
         """The run, and how far it is."""
@@ -87,17 +73,17 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
 
     def reporter(self, awaited: Awaited) -> Callable[[Snapshot], None]:
         """Lines of progress."""
-        return ProgressLog(self.log, awaited.memo[_METRIC])
+        return ProgressLog(self.log, awaited.metric)
 
-    def trigger(self, awaited: Awaited, *, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
+    def trigger(self, awaited: Awaited, *, deadline: float, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
         """What waits for the run in the triggerer."""
         from airflow_azureml.triggers.run import AzureMLRunTrigger
 
         return AzureMLRunTrigger(
             conn_id=awaited.conn_id,
-            run_id=awaited.target,
-            metric=awaited.memo[_METRIC],
-            deadline=awaited.deadline,
+            run_id=str(awaited.target),
+            metric=awaited.metric,
+            deadline=deadline,
             poll_seconds=poll_seconds,
             outage_seconds=outage_seconds,
         )
@@ -111,26 +97,57 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
                 f"run {run.run_id} is {run.status}: {run.error or 'no reason was given'} "
                 f"Its log is the run's file logs/job.log, at {run.portal_url}"
             )
-        return self.outcome(context, run, awaited.memo[_MEMO])
+        return self.outcome(context, run, awaited.memo)
+
+    def earlier(self, before: Awaited, patience: Patience) -> Snapshot | None:
+        """The run, unless it is not there, failed or was cancelled. One that is being cancelled is seen to its end.
+
+        A key finds such a run, so what is submitted before it has ended would be cancelled with it.
+        """
+        try:
+            run = wait_until(
+                lambda: self.ask(lambda: _find(self.hook.workspace, before)),
+                lambda run: run is None or run.status is not RunStatus.CANCEL_REQUESTED,
+                what="the run of an earlier try",
+                patience=replace(patience, deadline=_CANCELLATION_SECONDS, limit="the time to cancel a run"),
+                log=self.log,
+                stopped=self.was_killed,
+            )
+        except NotFound:
+            return None
+        return None if run is None or run.status in FAILED_RUN_STATUSES else Snapshot(run)
 
     def give_up(self, awaited: Awaited) -> None:
         """Cancel the run."""
+        what = f"run {awaited.target}" if awaited.target else "what was being submitted"
         try:
-            status = self._hook_of(awaited).hurried_workspace().cancel_run(awaited.target).status
-            self.log.info("Asked to cancel run %s; it is %s.", awaited.target, status)
+            workspace = self._hook_of(awaited).hurried_workspace()
+            target = awaited.target
+            if target is None and (run := _find(workspace, awaited)) is not None:
+                target = run.run_id
+            if target is not None:
+                status = workspace.cancel_run(target).status
+                self.log.info("Asked to cancel run %s; it is %s.", target, status)
         except (WorkspaceError, AirflowNotFoundException) as error:
-            self.log.warning("Run %s could not be cancelled and may go on: %s", awaited.target, error)
+            self.log.warning("%s could not be cancelled and may go on: %s", what.capitalize(), error)
 
     def supersede(self, before: Awaited) -> None:
         """Cancel the run of an execution whose worker died, and that nobody will take up: it has another key."""
         try:
-            run = self._hook_of(before).workspace.get_run(before.target)
+            run = _find(self._hook_of(before).workspace, before)
         except (WorkspaceError, AirflowNotFoundException) as error:
-            self.log.warning("Run %s of an earlier execution of this task is not found: %s", before.target, error)
+            self.log.warning("The run of an earlier execution of this task is not found: %s", error)
             return
-        if not run.status.is_terminal:
+        if run is not None and not run.status.is_terminal:
             self.log.info("Run %s of an earlier execution of this task is still %s.", run.run_id, run.status)
             self.give_up(before)
 
     def _hook_of(self, awaited: Awaited) -> AzureMLHook:
-        return self.hook if awaited.conn_id == self.azureml_conn_id else AzureMLHook(awaited.conn_id)
+        return self.hook if awaited.conn_id == self.hook.azureml_conn_id else AzureMLHook(awaited.conn_id)
+
+
+def _find(workspace: Workspace, awaited: Awaited) -> Run | None:
+    """:raises NotFound: the run is not there any more."""
+    if awaited.target is not None:
+        return workspace.get_run(awaited.target)
+    return None if awaited.submission_key is None else workspace.find_run(awaited.submission_key)

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralTimeout
 
 from airflow_azureml import _arguments as arguments
-from airflow_azureml._waiting import DEADLINE, REFUSED, UNREACHABLE, Patience, TaskStopped, WaitTimeout, wait_until
-from airflow_azureml.operators._awaited import Awaited, recall, remember
+from airflow_azureml._awaited import EXECUTION_TIMEOUT, Awaited, Limit, recall, remember
+from airflow_azureml._interrupts import INTERRUPTS
+from airflow_azureml._waiting import (
+    DEADLINE,
+    MOST_REFUSALS,
+    REFUSED,
+    TRIGGERER_GRACE_SECONDS,
+    UNREACHABLE,
+    Patience,
+    TaskStopped,
+    WaitTimeout,
+    wait_until,
+)
+from airflow_azureml.hook import AzureMLHook
+from airflow_azureml.operators._awaitable import Awaitable
+from airflow_azureml.operators._left_behind import is_left_behind
 from airflow_azureml.operators.base import AzureMLBaseOperator
-from azureml_workspace.errors import ServiceUnavailable, WorkspaceError
+from azureml_workspace.errors import Unauthorized, WorkspaceError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from airflow.triggers.base import BaseTrigger
 
     from azureml_workspace.records import Record
 
 T = TypeVar("T")
-
-TRIGGERER_GRACE_SECONDS = 900.0
-"""How long after the deadline a task stays deferred when no triggerer ends the wait."""
-
-_EXECUTION_TIMEOUT = "the task's execution_timeout"
+A = TypeVar("A")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Begun:
-    """What `begin` began, and how long it may take; `limit` says in words what sets that.
-
-    `memo`, which is JSON, is what `finish` needs of what `begin` learned; another process may read it.
-    """
-
-    target: str
-    limit_seconds: float
-    limit: str
-    memo: dict[str, Any] = field(default_factory=dict)
-
-
-class AzureMLWaitingOperator(AzureMLBaseOperator, Generic[T]):
+class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
     """Begins something, waits until it is settled, and makes a result of it.
 
     :param deferrable: wait in the triggerer, which holds no worker slot (default `[operators] default_deferrable`).
@@ -75,188 +72,221 @@ class AzureMLWaitingOperator(AzureMLBaseOperator, Generic[T]):
         self.poll_seconds = poll_seconds
         self._in_hand: Awaited | None = None
 
-    @abstractmethod
-    def begin(self, context: Context) -> Begun:
-        """Check everything, then begin it. Another try finds what was begun."""
-
-    @abstractmethod
-    def look(self, target: str) -> T:
-        """How it is now."""
-
-    @abstractmethod
-    def is_settled(self, seen: T) -> bool:
-        """Whether there is nothing to wait for any more."""
-
-    @abstractmethod
-    def describe(self, target: str) -> str:
-        """What is waited for, in words."""
-
-    @abstractmethod
-    def reporter(self, awaited: Awaited) -> Callable[[T], None]:
-        """Called with each look in a worker that waits; logs what is new."""
-
-    @abstractmethod
-    def trigger(self, awaited: Awaited, *, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
-        """What waits in the triggerer."""
-
-    @abstractmethod
-    def finish(self, context: Context, seen: T, awaited: Awaited) -> Record:
-        """The operator's result. `seen` is settled; the operator may be another object than the one that began."""
-
-    @abstractmethod
-    def give_up(self, awaited: Awaited) -> None:
-        """Nobody waits for it any more. Called from a signal handler too, so be short and raise nothing."""
-
-    def supersede(self, before: Awaited) -> None:
-        """An earlier execution of this task waited for something else, which may still go on."""
-
-    def was_cut_short(self, seen: T) -> bool:  # noqa: ARG002
-        """Whether `seen`, which is settled, is what giving up leaves behind."""
-        return False
-
     def perform(self, context: Context) -> Record:
-        """Begin, wait, make the result."""
+        """Begin, or take up what an earlier try began; wait; make the result."""
         started = time.time()
         patience = self._patience()
         deferrable = arguments.flag("deferrable", self.deferrable)
-        awaited = self._awaited(self.begin(context), started)
-        self._in_hand = awaited
-        before = recall(context, self.log)
-        remember(context, awaited)
-        if before is not None and before.target == awaited.target:
-            self.log.info("An earlier try began to wait for %s already.", self.describe(awaited.target))
-        elif before is not None:
-            self.supersede(before)
-        if deferrable and not self._is_over(awaited):
-            self._defer(awaited, patience)
-        return self.finish(context, self._wait(awaited, patience), awaited)
+        with self._leaving_nothing_behind(context):
+            before = self._in_hand = recall(context, self.log)
+            awaited = self._take_up(context, before, started, patience) or self._begin(context, before, started)
+            if deferrable and not self._is_over(awaited):
+                self._defer(context, awaited, patience)
+            return self._finish(context, self._wait(awaited, patience), awaited)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Airflow calls this when the trigger has fired. The event only wakes the task up: it looks again itself."""
-        patience = self._patience()
-        awaited = self._take_up(context)
-        what, status = self.describe(awaited.target), event.get("status")
+        awaited = self._in_hand
+        if awaited is None or awaited.target is None:
+            raise WorkspaceError(
+                "what this task waited for is not in Airflow's task state store any more; clear the task to begin anew."
+            )
+        patience, status = self._patience(), event.get("status")
         self.log.info("The triggerer reports: %s", event.get("message"))
         seen = self._look_patiently(awaited, patience)
         if status == DEADLINE and (not self.is_settled(seen) or self.was_cut_short(seen)):
             self._time_is_up(awaited)
         if not self.is_settled(seen):
-            if status == REFUSED:
-                raise WorkspaceError(f"the triggerer cannot wait for {what}. {event.get('message')}")
-            if status == UNREACHABLE:
-                raise ServiceUnavailable(f"the triggerer waited for {what} in vain. {event.get('message')}")
-            self._defer(awaited, patience)
-        return self.finish(context, seen, awaited).to_dict()
+            if status in {REFUSED, UNREACHABLE}:
+                awaited = self._refused(context, awaited, event.get("message"))
+            if awaited.refusals <= MOST_REFUSALS:
+                self._defer(context, awaited, patience)
+            seen = self._wait(awaited, patience)
+        return self._finish(context, seen, awaited).to_dict()
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """As Airflow does; but when no triggerer ended the wait, say so and leave nothing behind."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout as error:
-            awaited = self._take_up(context)
-            self.give_up(awaited)
-            raise WaitTimeout(
-                f"no triggerer ended the wait for {self.describe(awaited.target)}, whose deadline passed "
-                f"{TRIGGERER_GRACE_SECONDS:.0f} s ago; see whether `airflow triggerer` runs."
-            ) from error
+        with self._leaving_nothing_behind(context):
+            self._in_hand = self.take_over(context)
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except TaskDeferralTimeout as error:
+                if self._in_hand is None:
+                    raise
+                raise WaitTimeout(
+                    f"no triggerer ended the wait for {self._in_words(self._in_hand)}, whose deadline passed "
+                    f"{TRIGGERER_GRACE_SECONDS:.0f} s ago; see whether `airflow triggerer` runs."
+                ) from error
 
     def on_kill(self) -> None:
-        """Give up what was begun. Before that there is nothing to stop; `perform` sees that it has to."""
+        """End a request that this process waits for. What is to be given up then is not for a signal handler to say."""
         super().on_kill()
-        if self._in_hand is not None:
-            self.give_up(self._in_hand)
+        INTERRUPTS.interrupt(TaskStopped("stopped."))
+
+    @contextmanager
+    def _leaving_nothing_behind(self, context: Context) -> Iterator[None]:
+        try:
+            yield
+        except (Exception, AirflowTaskTimeout) as error:
+            if (awaited := self._in_hand) is not None:
+                if self._stopped_for_good or is_left_behind(self, context, error):
+                    self.give_up(awaited)
+                else:
+                    self.log.info("%s goes on; another try of this task takes it up.", self._in_words(awaited))
+            raise
+
+    def _take_up(self, context: Context, before: Awaited | None, started: float, patience: Patience) -> Awaited | None:
+        """What an earlier try of this execution waits for, when the task still asks for the same."""
+        ti = context["ti"]
+        if before is None or before.max_tries != ti.max_tries or before.asked != self._asked():
+            return None
+        seen = self.earlier(before, patience)
+        if seen is None:
+            return None
+        awaited = replace(
+            before, target=self.target_of(seen), try_number=ti.try_number, try_started=started, refusals=0
+        )
+        self._keep(context, awaited)
+        self.log.info("An earlier try began to wait for %s already.", self._in_words(awaited))
+        self.show(context, seen)
+        return awaited
+
+    def _begin(self, context: Context, before: Awaited | None, started: float) -> Awaited:
+        """The store knows the key before the workspace does: a process that dies in between leaves nothing unknown."""
+        plan, ti = self.prepare(context), context["ti"]
+        if before is not None and before.submission_key != plan.key:
+            self.supersede(before)
+        limit = Limit(deadline=time.time() + plan.limit_seconds, seconds=plan.limit_seconds, words=plan.limit)
+        intended = Awaited(
+            conn_id=self.hook.azureml_conn_id,
+            target=None,
+            limit=limit,
+            try_number=ti.try_number,
+            max_tries=ti.max_tries,
+            try_started=started,
+            submission_key=plan.key,
+            asked=self._asked(),
+            metric=plan.metric,
+            memo=plan.memo,
+        )
+        self._keep(context, intended)
+        if self.was_killed():
+            raise TaskStopped("stopped before it began.")
+        with INTERRUPTS.allowed():
+            seen = plan.begin()
+        awaited = replace(intended, target=self.target_of(seen))
+        self._keep(context, awaited)
+        self.show(context, seen)
+        return awaited
+
+    def _keep(self, context: Context, awaited: Awaited) -> None:
+        self._in_hand = awaited
+        remember(context, awaited)
+
+    def _asked(self) -> str:
+        """A fingerprint of the rendered arguments, how to wait apart."""
+        fields = {"azureml_conn_id", *self.template_fields} - set(AzureMLWaitingOperator.template_fields[1:])
+        asked = [(name, getattr(self, name)) for name in sorted(fields)]
+        return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
     def _patience(self) -> Patience:
         patience = Patience(
             poll=arguments.number("poll_seconds", self.poll_seconds),
-            deadline=math.inf,  # known once `begin` has read the limits
+            deadline=math.inf,  # known once the limits are
             outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
         )
         patience.validate()
         return patience
 
-    def _awaited(self, begun: Begun, started: float) -> Awaited:
-        """With the nearer of two limits: the wait's own from now, and `execution_timeout` from the start of this try.
-
-        Airflow bounds with the latter only each stretch in a worker, not the time deferred.
-        """
-        own = Awaited(
-            conn_id=self.azureml_conn_id,
-            target=begun.target,
-            deadline=time.time() + begun.limit_seconds,
-            limit_seconds=begun.limit_seconds,
-            limit=begun.limit,
-            memo=begun.memo,
-        )
-        if self.execution_timeout is None:
-            return own
-        seconds = self.execution_timeout.total_seconds()
-        bounded = replace(own, deadline=started + seconds, limit_seconds=seconds, limit=_EXECUTION_TIMEOUT)
-        return min(own, bounded, key=lambda awaited: awaited.deadline)
-
-    def _take_up(self, context: Context) -> Awaited:
-        """What this task waits for, from the process that deferred it."""
-        awaited = recall(context, self.log)
-        if awaited is None:
-            raise WorkspaceError(
-                "what this task waited for is not in Airflow's task state store any more; clear the task to begin anew."
-            )
-        _ = self.hook.settings  # asks Airflow, which `on_kill`, called from a signal handler, must not
-        self._in_hand = awaited
-        return awaited
-
     def _is_over(self, awaited: Awaited) -> bool:
         """Whether it is settled already, as what another try began may be."""
         try:
-            return self.is_settled(self.look(awaited.target))
+            return self.is_settled(self._look(awaited))
         except WorkspaceError as error:
             if error.retryable:
                 return False  # the trigger bears outages
             raise
 
-    def _defer(self, awaited: Awaited, patience: Patience) -> NoReturn:
-        if self.was_killed():
-            self.give_up(awaited)
-            raise TaskStopped(f"stopped before waiting for {self.describe(awaited.target)}.")
-        self.defer(
-            trigger=self.trigger(awaited, poll_seconds=patience.poll, outage_seconds=patience.outage),
-            method_name=self.resume.__name__,
-            timeout=timedelta(seconds=max(awaited.deadline - time.time(), 0) + TRIGGERER_GRACE_SECONDS),
+    def _refused(self, context: Context, awaited: Awaited, message: Any) -> Awaited:
+        """The triggerer could not look, and this worker just did."""
+        self.log.warning(
+            "This worker sees %s, but the triggerer does not: %s The triggerer's process needs the same connection, "
+            "with the same token.",
+            self._in_words(awaited),
+            message,
         )
+        refused = replace(awaited, refusals=awaited.refusals + 1)
+        self._keep(context, refused)
+        return refused
+
+    def _defer(self, context: Context, awaited: Awaited, patience: Patience) -> NoReturn:
+        if awaited.links != self.pushed_links:
+            self._keep(context, replace(awaited, links=self.pushed_links))
+        if self.was_killed():
+            raise TaskStopped(f"stopped before waiting for {self._in_words(awaited)}.")
+        deadline = awaited.nearest_limit(self.execution_timeout).deadline
+        self.defer(
+            trigger=self.trigger(
+                awaited, deadline=deadline, poll_seconds=patience.poll, outage_seconds=patience.outage
+            ),
+            method_name=self.resume.__name__,
+            timeout=timedelta(seconds=max(deadline - time.time(), 0) + TRIGGERER_GRACE_SECONDS),
+        )
+
+    def _look(self, awaited: Awaited) -> T:
+        return self.ask(lambda: self.look(str(awaited.target)))
+
+    def ask(self, question: Callable[[], A]) -> A:
+        """What the workspace answers; when it refuses the token, once more with the connection as it is now."""
+        try:
+            return self._ask_once(question)
+        except Unauthorized:
+            self.hook = AzureMLHook(self.hook.azureml_conn_id)
+            return self._ask_once(question)
+
+    def _ask_once(self, question: Callable[[], A]) -> A:
+        _ = self.hook.workspace  # opened before, which takes a talk with Airflow
+        with INTERRUPTS.allowed():
+            return question()
 
     def _wait(self, awaited: Awaited, patience: Patience) -> T:
         """Wait in this worker."""
+        limit = awaited.nearest_limit(self.execution_timeout)
         try:
             return wait_until(
-                lambda: self.look(awaited.target),
+                lambda: self._look(awaited),
                 self.is_settled,
-                what=self.describe(awaited.target),
-                patience=replace(patience, deadline=awaited.deadline - time.time(), limit=awaited.limit),
+                what=self._in_words(awaited),
+                patience=replace(patience, deadline=limit.deadline - time.time(), limit=limit.words),
                 log=self.log,
                 report=self.reporter(awaited),
                 stopped=self.was_killed,
             )
-        except AirflowTaskTimeout as error:
-            raise AirflowTaskTimeout(self._late(awaited)) from error  # Airflow then calls `on_kill`
-        except (TaskStopped, WaitTimeout):
-            self.give_up(awaited)
-            raise
+        except (WaitTimeout, AirflowTaskTimeout) as error:
+            raise type(error)(self._late(awaited)) from error
 
     def _look_patiently(self, awaited: Awaited, patience: Patience) -> T:
         """One look, which may take as long as an outage may."""
         return wait_until(
-            lambda: self.look(awaited.target),
+            lambda: self._look(awaited),
             lambda _seen: True,
-            what=self.describe(awaited.target),
+            what=self._in_words(awaited),
             patience=patience,
             log=self.log,
             stopped=self.was_killed,
         )
 
+    def _finish(self, context: Context, seen: T, awaited: Awaited) -> Record:
+        self._in_hand = None  # it is over; nothing is left behind, however this ends
+        return self.finish(context, seen, awaited)
+
     def _time_is_up(self, awaited: Awaited) -> NoReturn:
-        self.give_up(awaited)
-        self._in_hand = None  # Airflow calls `on_kill` after an AirflowTaskTimeout, and all is done
-        raise (AirflowTaskTimeout if awaited.limit == _EXECUTION_TIMEOUT else WaitTimeout)(self._late(awaited))
+        of_the_try = awaited.nearest_limit(self.execution_timeout).words == EXECUTION_TIMEOUT
+        raise (AirflowTaskTimeout if of_the_try else WaitTimeout)(self._late(awaited))
 
     def _late(self, awaited: Awaited) -> str:
-        return f"{self.describe(awaited.target)} was not done after {awaited.limit_seconds:.0f} s, {awaited.limit}."
+        limit = awaited.nearest_limit(self.execution_timeout)
+        return f"{self._in_words(awaited)} was not done after {limit.seconds:.0f} s, {limit.words}."
+
+    def _in_words(self, awaited: Awaited) -> str:
+        return self.describe(awaited.target) if awaited.target else "what was about to begin"

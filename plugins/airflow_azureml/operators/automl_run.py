@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._provenance import airflow_tags
 from airflow_azureml._references import Reference, dataset_reference
+from airflow_azureml._run_progress import Snapshot
 from airflow_azureml._submission import submission_key
 from airflow_azureml.operators._automl_config import automl_config, check_columns, compute_target, limit_seconds
-from airflow_azureml.operators._remote_run import AzureMLRemoteRunOperator, SubmittedRun
+from airflow_azureml.operators._awaitable import Plan
+from airflow_azureml.operators._remote_run import OWN_LIMIT, AzureMLRemoteRunOperator
 from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
 from azureml_workspace.records import AutoMLSettings, Record, validate_model_name
 
@@ -37,8 +39,8 @@ class _Memo(Record):
 class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
     """Submit an AutoML classification run, show its progress, and register its best model.
 
-    A retry of the task takes up the run that the first try submitted; clearing the task makes a new run. Stopping it
-    cancels the run.
+    A retry of the task takes up the run that the first try submitted, with what was left of its time; clearing the task
+    makes a new run. Stopping it cancels the run.
     Returns an `AutoMLRunResult`.
 
     The settings are Azure's `AutoMLConfig` parameters; see `azureml_workspace.records.AutoMLSettings` for their limits.
@@ -147,8 +149,8 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         self.model_tags = model_tags
         self.queue_timeout_minutes = queue_timeout_minutes
 
-    def submit(self, context: Context) -> SubmittedRun:
-        """Check, then submit."""
+    def prepare(self, context: Context) -> Plan[Snapshot]:
+        """Check."""
         reference = dataset_reference(self.dataset, self.dataset_version)
         settings = self._settings(reference)
         settings.validate()
@@ -163,7 +165,7 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         check_columns(settings, dataset)
         settings = replace(settings, dataset_version=dataset.version)
         workspace.ensure_compute(compute)
-        run = workspace.submit_automl(settings, submission_key=submission_key(context, settings))
+        key = submission_key(context, settings)
         memo = _Memo(
             dataset=dataset.name,
             dataset_version=dataset.version,
@@ -172,7 +174,14 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
             model_name=model_name,
             model_tags=model_tags,
         )
-        return SubmittedRun(run=run, limit_seconds=limit, memo=memo.to_dict(), metric=settings.primary_metric)
+        return Plan(
+            begin=lambda: Snapshot(workspace.submit_automl(settings, submission_key=key)),
+            key=key,
+            limit_seconds=limit,
+            limit=OWN_LIMIT,
+            memo=memo.to_dict(),
+            metric=settings.primary_metric,
+        )
 
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> AutoMLRunResult:
         """Register the best model."""

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import Reference, model_reference
 from airflow_azureml.links import AzureMLServiceLink
-from airflow_azureml.operators._awaited import Awaited
-from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator, Begun
+from airflow_azureml.operators._awaitable import Plan
+from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
 from airflow_azureml.results import ServiceResult
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 from azureml_workspace.records import DeploySettings, ResponseFormat, WebService, validate_service_name
@@ -21,6 +21,8 @@ from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_ST
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
+
+    from airflow_azureml._awaited import Awaited
 
 _LOG_LINES = 20
 _LOG_CHARACTERS = 3000
@@ -91,23 +93,30 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         self.tags = tags
         self.timeout_minutes = timeout_minutes
 
-    def begin(self, context: Context) -> Begun:
-        """Check, then deploy."""
+    def prepare(self, context: Context) -> Plan[WebService]:  # noqa: ARG002
+        """Check."""
         model = model_reference(self.model, self.model_version)
         settings, limit = self._settings(model), self._limit()
         workspace = self.hook.workspace
         if model.version is None:
             settings = replace(settings, model_version=workspace.get_model(settings.model_name).version)
-        service = workspace.deploy(settings)
-        AzureMLServiceLink().push(self, context, service.swagger_uri)
-        self.log.info(
-            "Deploying model %s version %d as %s (%s).",
-            settings.model_name,
-            settings.model_version,
-            service.name,
-            service.state,
+        return Plan(
+            begin=lambda: workspace.deploy(settings),
+            limit_seconds=limit,
+            limit="timeout_minutes",
+            memo=settings.to_dict(),
         )
-        return Begun(target=service.name, limit_seconds=limit, limit="timeout_minutes", memo=settings.to_dict())
+
+    def target_of(self, seen: WebService) -> str:
+        """The service's name."""
+        return seen.name
+
+    def show(self, context: Context, seen: WebService) -> None:
+        """Push the link to the service."""
+        AzureMLServiceLink().push(self, context, seen.swagger_uri)
+        self.log.info(
+            "Deploying model %s version %d as %s (%s).", seen.model_name, seen.model_version, seen.name, seen.state
+        )
 
     def look(self, target: str) -> WebService:
         """The service as it is."""
@@ -125,21 +134,22 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         """Nothing: it either answers or not."""
         return lambda _seen: None
 
-    def trigger(self, awaited: Awaited, *, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
+    def trigger(self, awaited: Awaited, *, deadline: float, poll_seconds: float, outage_seconds: float) -> BaseTrigger:
         """What waits for the service in the triggerer."""
         from airflow_azureml.triggers.service import AzureMLServiceTrigger
 
         return AzureMLServiceTrigger(
             conn_id=awaited.conn_id,
-            service_name=awaited.target,
-            deadline=awaited.deadline,
+            service_name=str(awaited.target),
+            deadline=deadline,
             poll_seconds=poll_seconds,
             outage_seconds=outage_seconds,
         )
 
     def give_up(self, awaited: Awaited) -> None:
         """The deployment goes on."""
-        self.log.info("The deployment of web service %s goes on without the task.", awaited.target)
+        if awaited.target is not None:
+            self.log.info("The deployment of web service %s goes on without the task.", awaited.target)
 
     def finish(self, context: Context, seen: WebService, awaited: Awaited) -> ServiceResult:  # noqa: ARG002
         """Whether the service is what was asked for."""

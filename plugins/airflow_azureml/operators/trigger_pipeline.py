@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import PipelineReference, pipeline_reference
+from airflow_azureml._run_progress import Snapshot
 from airflow_azureml._submission import submission_key
 from airflow_azureml.links import AzureMLRunLink
 from airflow_azureml.operators._automl_config import limit_seconds
-from airflow_azureml.operators._remote_run import AzureMLRemoteRunOperator, SubmittedRun
+from airflow_azureml.operators._awaitable import Plan
+from airflow_azureml.operators._remote_run import OWN_LIMIT, AzureMLRemoteRunOperator
 from airflow_azureml.results import PipelineRunResult, SubmittedPipelineRunResult, VersionResult
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import PipelineSubmission, Record, validate_experiment_name
@@ -88,13 +90,13 @@ class AzureMLTriggerPipelineOperator(AzureMLRemoteRunOperator):
         """Check, submit, and wait unless told not to."""
         if arguments.flag("wait_for_completion", self.wait_for_completion):
             return super().perform(context)
-        run = self.submit(context).run
+        run = self.prepare(context).begin().run
         url = AzureMLRunLink().push(self, context, run)
         self.log.info("Run %s of experiment %s goes on by itself: %s", run.run_id, run.experiment_name, url)
         return SubmittedPipelineRunResult(run_id=run.run_id, status=run.status.value, portal_url=run.portal_url)
 
-    def submit(self, context: Context) -> SubmittedRun:
-        """Check, find the pipeline, post to its endpoint."""
+    def prepare(self, context: Context) -> Plan[Snapshot]:
+        """Check, find the pipeline."""
         reference = pipeline_reference(self.pipeline, self.pipeline_version, self.pipeline_id)
         submission = PipelineSubmission(experiment_name=self._experiment(), parameters=_parameters(self.parameters))
         workspace = self.hook.workspace
@@ -112,8 +114,14 @@ class AzureMLTriggerPipelineOperator(AzureMLRemoteRunOperator):
             endpoint,
         )
         request = _Request(endpoint=endpoint, submission=submission)
-        run = workspace.submit_pipeline(endpoint, submission, submission_key=submission_key(context, request))
-        return SubmittedRun(run=run, limit_seconds=limit, metric=definition.automl.primary_metric)
+        key = submission_key(context, request)
+        return Plan(
+            begin=lambda: Snapshot(workspace.submit_pipeline(endpoint, submission, submission_key=key)),
+            key=key,
+            limit_seconds=limit,
+            limit=OWN_LIMIT,
+            metric=definition.automl.primary_metric,
+        )
 
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> PipelineRunResult:  # noqa: ARG002
         """What the run made."""

@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_azureml._waiting import DEADLINE, ENDED, REFUSED, UNREACHABLE, Outage
 from airflow_azureml.triggers._workspaces import SharedWorkspace, shared_workspace
-from azureml_workspace.errors import WorkspaceError
+from azureml_workspace.errors import ServiceUnavailable, Unauthorized, WorkspaceError
 
 if TYPE_CHECKING:
     from azureml_workspace.protocol import Workspace
@@ -24,6 +24,9 @@ T = TypeVar("T")
 _LONGEST_PAUSE_SECONDS = 30.0
 _PAUSE_PER_WAITED = 0.1
 _JITTER = 0.1
+
+_LAST_LOOK_SECONDS = 5.0
+"""A look at the deadline may take so long, and so may what is done then."""
 
 
 class PollingTrigger(BaseTrigger, Generic[T]):
@@ -46,6 +49,8 @@ class PollingTrigger(BaseTrigger, Generic[T]):
         self.deadline = deadline
         self.poll_seconds = poll_seconds
         self.outage_seconds = outage_seconds
+        self._workspace: SharedWorkspace | None = None
+        self._stale: SharedWorkspace | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Where the class is, and its arguments: names and numbers, never a secret."""
@@ -68,7 +73,7 @@ class PollingTrigger(BaseTrigger, Generic[T]):
 
     @abstractmethod
     def look(self, workspace: Workspace) -> T:
-        """One look; called in a thread, with a short request or two."""
+        """One look, of a short request or two; called in a thread, where nothing may be waited for."""
 
     @abstractmethod
     def is_settled(self, seen: T) -> bool:
@@ -93,30 +98,62 @@ class PollingTrigger(BaseTrigger, Generic[T]):
     async def _wait(self) -> tuple[str, str, T | None]:
         outage = Outage(self.outage_seconds, self.what, self.log)
         started = time.monotonic()
-        workspace: SharedWorkspace | None = None
         seen: T | None = None
+        renewed = False
         while True:
             pause = _pause(self.poll_seconds, time.monotonic() - started)
             try:
-                workspace = workspace or await shared_workspace(self.conn_id)
-                seen = await workspace.call(self.look)
+                seen = await self._look_in_time()
+            except Unauthorized as error:
+                if renewed:
+                    return REFUSED, _told(error), seen
+                renewed = True
+                self.log.warning("%s Looking again with the connection as it is now.", error)
+                self._stale, self._workspace = self._workspace, None
+                continue
             except WorkspaceError as error:
                 try:
                     pause = max(pause, outage.bear(error))
                 except WorkspaceError:
-                    return (UNREACHABLE if error.retryable else REFUSED), f"{type(error).__name__}: {error}", seen
-            except AirflowNotFoundException as error:
-                return REFUSED, str(error), seen
+                    return (UNREACHABLE if error.retryable else REFUSED), _told(error), seen
             else:
                 outage.over()
+                renewed = False
                 self.report(seen)
                 if self.is_settled(seen):
                     return ENDED, f"{self.what} is settled.", seen
             left = self.deadline - time.time()
             if left <= 0:
-                await self.on_deadline()
+                await self._end_at_deadline()
                 return DEADLINE, f"{self.what} was not done in time.", seen
             await asyncio.sleep(min(pause, left))
+
+    async def _look_in_time(self) -> T:
+        """One look that ends by the deadline, however long the workspace hangs, and the looks of others before it.
+
+        :raises WorkspaceError: also when Airflow does not give the connection, which may pass.
+        """
+        try:
+            return await asyncio.wait_for(self._look(), max(self.deadline - time.time(), _LAST_LOOK_SECONDS))
+        except TimeoutError as error:
+            raise ServiceUnavailable(f"the workspace told nothing of {self.what} until the deadline.") from error
+        except AirflowNotFoundException as error:
+            raise ServiceUnavailable(str(error)) from error
+
+    async def _look(self) -> T:
+        if self._workspace is None:
+            self._workspace = await shared_workspace(self.conn_id, instead_of=self._stale)
+        return await self._workspace.call(self.look)
+
+    async def _end_at_deadline(self) -> None:
+        try:
+            await asyncio.wait_for(self.on_deadline(), _LAST_LOOK_SECONDS)
+        except TimeoutError:
+            self.log.warning("The workspace hangs; the task sees to the end of %s.", self.what)
+
+
+def _told(error: WorkspaceError) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _pause(shortest: float, waited: float) -> float:

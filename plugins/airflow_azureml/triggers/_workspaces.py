@@ -53,10 +53,13 @@ class SharedWorkspace:
 _shared: WeakValueDictionary[WorkspaceSettings, SharedWorkspace] = WeakValueDictionary()
 
 
-async def shared_workspace(conn_id: str) -> SharedWorkspace:
-    """The workspace of that connection. :raises: what `AzureMLHook.asettings` raises."""
+async def shared_workspace(conn_id: str, *, instead_of: SharedWorkspace | None = None) -> SharedWorkspace:
+    """The workspace of that connection, and another one than `instead_of`, whose token was refused.
+
+    :raises: what `AzureMLHook.asettings` raises.
+    """
     settings = await AzureMLHook(conn_id).asettings()
     workspace = _shared.get(settings)
-    if workspace is None:
+    if workspace is None or workspace is instead_of:
         workspace = _shared[settings] = SharedWorkspace(settings)
     return workspace

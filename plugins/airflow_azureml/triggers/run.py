@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_azureml._run_progress import ProgressLog, Snapshot, story
+from airflow_azureml._task_state import is_abandoned
 from airflow_azureml.hook import AzureMLHook, open_hurried
 from airflow_azureml.triggers._polling import PollingTrigger
-from airflow_azureml.triggers._task_state import is_still_deferred
 from airflow_azureml.triggers._undisturbed import finish_undisturbed
 from azureml_workspace.errors import WorkspaceError
 
@@ -80,19 +80,20 @@ class AzureMLRunTrigger(PollingTrigger[Snapshot]):
             await self._cancel()
 
     async def on_kill(self) -> None:
-        """Cancel the run of a task that a person cleared or marked.
+        """Cancel the run of a task that a person marked.
 
         Airflow calls this also in a triggerer that was taken for dead while it lived, when another one has taken over
-        its triggers. Then the task is still deferred, and its run is left alone.
+        its triggers. Then the task is still deferred, or goes on already, and its run is left alone. So is that of a
+        task that was cleared and is scheduled again: the execution that comes cancels it.
         """
         if self.owns_run:
-            await finish_undisturbed(self._stop())
+            await finish_undisturbed(self._stop(), self.log)
 
     async def _stop(self) -> None:
-        if await is_still_deferred(self):
-            self.log.warning("The task is still deferred, so run %s goes on.", self.run_id)
-        else:
+        if self.task_instance is None or await asyncio.to_thread(is_abandoned, self.task_instance, self.log):
             await self._cancel()
+        else:
+            self.log.warning("The task goes on, or may, so run %s does too.", self.run_id)
 
     async def _cancel(self) -> None:
         try:

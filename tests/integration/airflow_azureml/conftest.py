@@ -12,6 +12,7 @@ from tests.local_server import LocalServer
 
 # isort: split
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 
 class TaskContext(dict[str, Any]):
@@ -24,6 +25,7 @@ class TaskContext(dict[str, Any]):
             run_id="manual__1",
             task_id=task_id,
             map_index=-1,
+            try_number=1,
             max_tries=max_tries,
             xcom_push=self._push,
         )
@@ -45,6 +47,13 @@ def connect(monkeypatch: pytest.MonkeyPatch, server: LocalServer) -> None:
     extra = {"backend": "local", "token_file": str(server.home / "token")}
     connection = {"conn_type": "azureml", "host": server.url, "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_AZUREML_DEFAULT", json.dumps(connection))
+
+
+@pytest.fixture(autouse=True)
+def _marked_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Airflow says of a task that was stopped."""
+    states = {"manual__1": {"task": "failed"}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **_asked: states)
 
 
 @pytest.fixture(autouse=True)

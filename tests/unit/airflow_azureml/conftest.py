@@ -15,6 +15,7 @@ import tests.airflow_home  # noqa: F401  # before Airflow is imported
 
 # isort: split
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from azureml_workspace.errors import NotFound, ServiceUnavailable
 from azureml_workspace.records import (
@@ -99,6 +100,10 @@ class FakeWorkspace:
         self._said("submit_automl", (settings, submission_key))
         run_id = self.runs.setdefault(submission_key, f"run-{len(self.runs) + 1}")
         return run(run_id, RunStatus.QUEUED)
+
+    def find_run(self, submission_key: str) -> Run | None:
+        self._said("find_run", submission_key)
+        return run(self.runs[submission_key], RunStatus.QUEUED) if submission_key in self.runs else None
 
     def get_run(self, run_id: str) -> Run:
         self._said("get_run", run_id)
@@ -292,6 +297,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     fake = SimpleNamespace(monotonic=lambda: slept[0], sleep=sleep)
     monkeypatch.setattr("airflow_azureml._waiting.time", fake)
     return slept
+
+
+class TaskStates(dict[str, dict[str, Any]]):
+    """What Airflow says of the states of tasks, by DAG run and task; or the error that it gives."""
+
+    def __init__(self) -> None:
+        super().__init__({"manual__1": {"automl_run": "failed"}})
+        self.error: Exception | None = None
+        self.asked: list[dict[str, Any]] = []
+
+    def say(self, state: str | None) -> None:
+        self["manual__1"]["automl_run"] = state  # type: ignore[assignment]
+
+    def __call__(self, **asked: Any) -> dict[str, dict[str, Any]]:
+        self.asked.append(asked)
+        if self.error is not None:
+            raise self.error
+        return self
+
+
+@pytest.fixture(autouse=True)
+def states(monkeypatch: pytest.MonkeyPatch) -> TaskStates:
+    """Of a task that a person marked as failed."""
+    states = TaskStates()
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", states)
+    return states
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,8 @@ class Task(SimpleNamespace):
     """What a link needs of an operator."""
 
     def __init__(self, *, has_portal: bool) -> None:
-        hook = SimpleNamespace(has_portal=has_portal)
-        super().__init__(azureml_conn_id="prod", hook=hook, pushed_links={}, pushed_run_id=None)
+        hook = SimpleNamespace(has_portal=has_portal, azureml_conn_id="prod")
+        super().__init__(hook=hook, pushed_links={})
 
 
 def test_a_backend_without_a_portal_leads_to_a_page_of_airflow(context: TaskContext) -> None:
@@ -31,7 +31,6 @@ def test_a_backend_without_a_portal_leads_to_a_page_of_airflow(context: TaskCont
     url = AzureMLRunLink().push(task, context, run("run-1", RunStatus.QUEUED))  # type: ignore[arg-type]
     assert url == "/azureml/run?dag_id=d&dag_run_id=manual__1&task_id=automl_run"
     assert context.xcom == {"azureml_run": {"conn_id": "prod", "run_id": "run-1"}, "azureml_run_url": url}
-    assert task.pushed_run_id == "run-1"
     assert AzureMLRunLink().get_link(task, ti_key=None) == url  # type: ignore[arg-type]
 
 
@@ -74,15 +73,15 @@ def test_page_of_a_mapped_task(map_index: int | None, more: str) -> None:
     assert page_of("run", SimpleNamespace(**vars(PLACE) | {"map_index": map_index})) == PAGE + more
 
 
-def test_a_process_that_pushed_nothing_leaves_what_was_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that resumes a task, or fails a deferred one, has a new operator; Airflow stores the answer over the XCom."""
-    stored = {"azureml_run_url": "/azureml/run?x"}
-    monkeypatch.setattr(
-        "airflow.sdk.execution_time.xcom.XCom.get_value", lambda *, ti_key, key: stored.get(key) and stored[key]
-    )
+def test_what_was_never_pushed_is_asked_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that failed before it submitted: Airflow logs an error for an XCom that is not there."""
+
+    def forbidden(**_asked: Any) -> None:
+        raise AssertionError("asked for an XCom")
+
+    monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.get_value", forbidden)
     task: Any = Task(has_portal=False)
-    assert AzureMLRunLink().get_link(task, ti_key=PLACE) == "/azureml/run?x"  # type: ignore[arg-type]
-    assert AzureMLPipelineLink().get_link(task, ti_key=PLACE) == ""  # type: ignore[arg-type]
+    assert AzureMLRunLink().get_link(task, ti_key=PLACE) == ""  # type: ignore[arg-type]
 
 
 def test_the_local_server_has_no_portal(workspace: FakeWorkspace) -> None:

@@ -269,13 +269,23 @@ def test_kill_during_submit_cancels_what_was_submitted(
     submit = workspace.submit_automl
 
     def killed_meanwhile(*args: Any, **kwargs: Any) -> Any:
-        task.on_kill()
-        return submit(*args, **kwargs)
+        submit(*args, **kwargs)
+        task.on_kill()  # the answer is never seen
 
     monkeypatch.setattr(workspace, "submit_automl", killed_meanwhile)
     with pytest.raises(TaskStopped):
         task.execute(context)  # type: ignore[arg-type]
     assert workspace.cancelled == ["run-1"]
+
+
+def test_killed_before_submit_submits_nothing(
+    workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = operator()
+    monkeypatch.setattr(workspace, "ensure_compute", lambda _target: task.on_kill())
+    with pytest.raises(TaskStopped):
+        task.execute(context)  # type: ignore[arg-type]
+    assert (workspace.runs, workspace.cancelled) == ({}, [])
 
 
 def test_kill_with_the_server_down_raises_nothing(

@@ -12,14 +12,13 @@ from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDe
 from airflow.triggers.base import TriggerEvent
 from tests.unit.airflow_azureml.conftest import KEY, TOKEN, FakeWorkspace, TaskContext, unavailable
 
-from airflow_azureml._waiting import TaskStopped, WaitTimeout
-from airflow_azureml.operators._awaited import STORE_KEY
-from airflow_azureml.operators._waiting_operator import TRIGGERER_GRACE_SECONDS
+from airflow_azureml._awaited import STORE_KEY
+from airflow_azureml._waiting import MOST_REFUSALS, TRIGGERER_GRACE_SECONDS, TaskStopped, WaitTimeout
 from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.triggers.run import AzureMLRunTrigger
 from airflow_azureml.triggers.service import AzureMLServiceTrigger
-from azureml_workspace.errors import InvalidRequest, NotFound, RunFailed, ServiceUnavailable, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, NotFound, RunFailed, Unauthorized, WorkspaceError
 from azureml_workspace.statuses import RunStatus, ServiceState
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -199,15 +198,45 @@ def test_a_longer_execution_timeout_leaves_the_own_limit(workspace: FakeWorkspac
     assert defer(task, context).trigger.serialize()[1]["deadline"] <= time.time() + 60
 
 
-@pytest.mark.parametrize(("status", "error"), [("unreachable", ServiceUnavailable), ("refused", WorkspaceError)])
-def test_what_kept_the_triggerer_from_waiting_fails_the_task(
-    workspace: FakeWorkspace, context: TaskContext, status: str, error: type[WorkspaceError]
+@pytest.mark.parametrize("status", ["unreachable", "refused"])
+def test_what_only_the_triggerer_cannot_see_is_deferred_again_and_then_waited_for_in_the_worker(
+    workspace: FakeWorkspace, context: TaskContext, status: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    workspace.statuses = [RunStatus.QUEUED, RunStatus.RUNNING]
-    with pytest.raises(error, match="no token file") as caught:
-        wake(automl(), context, {"status": status, "message": "no token file"}, defer(automl(), context))
-    assert getattr(caught.value, "retryable", None) is (status == "unreachable")
+    event = {"status": status, "message": "Unauthorized: wrong token"}
+    workspace.statuses = [RunStatus.RUNNING]
+    deferred = defer(automl(), context)
+    for _ in range(MOST_REFUSALS):
+        with pytest.raises(TaskDeferred) as again:
+            wake(automl(), context, event, deferred)
+        assert again.value.trigger.serialize() == deferred.trigger.serialize()
+    assert "The triggerer's process needs the same connection" in capsys.readouterr().out
+    workspace.statuses = [RunStatus.RUNNING, RunStatus.RUNNING, RunStatus.COMPLETED]
+    assert wake(automl(), context, event, deferred)["run_id"] == "run-1"
     assert workspace.cancelled == []
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_token_that_changed_meanwhile(workspace: FakeWorkspace, context: TaskContext, deferrable: bool) -> None:
+    refused = Unauthorized("wrong token")
+    workspace.statuses = [RunStatus.QUEUED, refused, RunStatus.COMPLETED]
+    if deferrable:
+        result = wake(automl(), context, ENDED, defer(automl(), context))
+    else:
+        result = automl(deferrable=False).execute(context)  # type: ignore[arg-type]
+    assert result["run_id"] == "run-1"
+    workspace.statuses = [refused]
+    with pytest.raises(Unauthorized):
+        automl(deferrable=False).execute(TaskContext())  # type: ignore[arg-type]
+
+
+def test_links_need_no_airflow_after_a_deferral(workspace: FakeWorkspace, context: TaskContext) -> None:
+    workspace.statuses = [RunStatus.RUNNING]
+    defer(automl(), context)
+    again = automl()
+    with pytest.raises(WaitTimeout):
+        again.resume_execution("__fail__", {"error": "Trigger timeout"}, context)  # type: ignore[arg-type]
+    (link,) = again.operator_extra_links
+    assert link.get_link(again, ti_key=None) == context.xcom["azureml_run_url"] != ""  # type: ignore[arg-type]
 
 
 def test_without_a_triggerer_the_task_fails_and_leaves_no_run(workspace: FakeWorkspace, context: TaskContext) -> None:
@@ -230,17 +259,20 @@ def test_a_crashed_trigger_is_left_to_retries_and_the_run_alone(workspace: FakeW
 def test_killed_between_submission_and_deferral(
     workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = automl()
-    submit = workspace.submit_automl
-
-    def killed_meanwhile(*args: Any, **kwargs: Any) -> Any:
-        task.on_kill()
-        return submit(*args, **kwargs)
-
     workspace.statuses = [RunStatus.QUEUED]
-    monkeypatch.setattr(workspace, "submit_automl", killed_meanwhile)
+    task = automl()
+    monkeypatch.setattr(context["ti"], "xcom_push", lambda **_pushed: task.on_kill())
     with pytest.raises(TaskStopped):
         task.execute(context)  # type: ignore[arg-type]
+    assert workspace.cancelled == ["run-1"]
+
+
+def test_killed_before_it_knows_what_it_waits_for(workspace: FakeWorkspace, context: TaskContext) -> None:
+    workspace.statuses = [RunStatus.RUNNING]
+    deferred, again = defer(automl(), context), automl()
+    again.on_kill()
+    with pytest.raises(TaskStopped):
+        wake(again, context, ENDED, deferred)
     assert workspace.cancelled == ["run-1"]
 
 
@@ -291,7 +323,7 @@ class TestSupersede:
         monkeypatch.setattr(workspace, "get_run", gone)
         with pytest.raises(NotFound, match="run-2"):
             automl().execute(self.cleared(context))  # type: ignore[arg-type]
-        assert workspace.cancelled == []
+        assert "run-1" not in workspace.cancelled
 
     def test_what_another_version_kept_is_left_alone(self, workspace: FakeWorkspace, context: TaskContext) -> None:
         context["task_state_store"].set(STORE_KEY, {"run": "x"})

@@ -3,18 +3,25 @@ from __future__ import annotations
 import inspect
 import time
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.retry_policy import RetryAction
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
 from tests.unit.airflow_azureml.conftest import TaskContext, unavailable
 from tests.unit.airflow_azureml.fake_pipelines import FakePipelines
 
 from airflow_azureml.sensors.pipeline_run import AzureMLPipelineRunSensor
-from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Unauthorized, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Unauthorized
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
@@ -125,9 +132,9 @@ def test_resumed_after_a_failure(pipelines: FakePipelines, context: TaskContext)
 
 
 @pytest.mark.parametrize("look", [RunStatus.RUNNING, unavailable()])
-@pytest.mark.parametrize("status", ["deadline", "unreachable"])
+@pytest.mark.parametrize("status", ["deadline"])
 def test_resumed_too_late(
-    pipelines: FakePipelines, context: TaskContext, status: str, look: RunStatus | Exception
+    pipelines: FakePipelines, context: TaskContext, clock: list[float], status: str, look: RunStatus | Exception
 ) -> None:
     pipelines.statuses = [look]
     with pytest.raises(AirflowSensorTimeout, match="run run-1 was not done after 600 s, the sensor's timeout"):
@@ -136,10 +143,45 @@ def test_resumed_too_late(
         resumed(sensor(soft_fail=True), context, status)
 
 
-def test_resumed_because_the_triggerer_may_not_look(pipelines: FakePipelines, context: TaskContext) -> None:
+def test_resumed_because_the_triggerer_may_not_look(
+    pipelines: FakePipelines, context: TaskContext, clock: list[float]
+) -> None:
     pipelines.statuses = [RunStatus.RUNNING]
-    with pytest.raises(WorkspaceError, match=r"cannot wait for run run-1\. what happened"):
-        resumed(sensor(), context, "refused")
+    with pytest.raises(TaskDeferred):
+        sensor(deferrable=True).execute(context)  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(TaskDeferred):
+            resumed(sensor(), context, "refused")
+    pipelines.statuses = [RunStatus.RUNNING, RunStatus.RUNNING, RunStatus.COMPLETED]
+    assert resumed(sensor(), context, "refused")["status"] == "Completed"
+
+
+def test_deferred_outages_are_borne_too(pipelines: FakePipelines, context: TaskContext, clock: list[float]) -> None:
+    pipelines.statuses = [unavailable()]
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(deferrable=True).execute(context)  # type: ignore[arg-type]
+    pipelines.statuses = [unavailable(), unavailable(), RunStatus.COMPLETED]
+    assert resumed(sensor(), context, "ended")["status"] == "Completed"
+    assert deferred.value.trigger.serialize()[1]["run_id"] == "run-1"
+
+
+def test_deferred_the_nearer_limit_counts(pipelines: FakePipelines, context: TaskContext, clock: list[float]) -> None:
+    given: dict[str, Any] = {"deferrable": True, "execution_timeout": timedelta(seconds=60)}
+    pipelines.statuses = [RunStatus.RUNNING]
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(**given).execute(context)  # type: ignore[arg-type]
+    assert deferred.value.trigger.serialize()[1]["deadline"] == pytest.approx(time.time() + 60, abs=30)
+    with pytest.raises(AirflowTaskTimeout, match="not done after 60 s, the task's execution_timeout"):
+        resumed(sensor(**given), context, "deadline")
+
+
+def test_links_need_no_airflow_after_a_deferral(pipelines: FakePipelines, context: TaskContext) -> None:
+    with pytest.raises(TaskDeferred):
+        sensor(deferrable=True).execute(context)  # type: ignore[arg-type]
+    again = sensor(deferrable=True)
+    with pytest.raises(AirflowSensorTimeout):
+        again.resume_execution("__fail__", {"error": "Trigger timeout"}, context)  # type: ignore[arg-type]
+    assert again.pushed_links == {"azureml_run_url": context.xcom["azureml_run_url"]}
 
 
 def test_a_run_of_another_kind_is_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.module_loading import import_string
-from tests.unit.airflow_azureml.conftest import TOKEN, FakeWorkspace, progress, unavailable
+from tests.unit.airflow_azureml.conftest import TOKEN, FakeWorkspace, TaskStates, progress, unavailable
 
 from airflow_azureml.triggers import _polling as polling
 from airflow_azureml.triggers import _workspaces
@@ -47,7 +48,7 @@ class Clock:
 @pytest.fixture
 def passing(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=clock.sleep, wait_for=asyncio.wait_for))
     monkeypatch.setattr(polling, "time", clock)
     monkeypatch.setattr("airflow_azureml._waiting.time", clock)
     monkeypatch.setattr("airflow_azureml.triggers.run.time", clock)
@@ -153,10 +154,48 @@ def test_an_error_that_waiting_cannot_mend_ends_the_wait_at_once(workspace: Fake
     assert passing.pauses == []
 
 
-def test_a_missing_connection_ends_the_wait_at_once(passing: Clock) -> None:
-    event = fire(run_trigger(passing, conn_id="nowhere"))
-    assert event["status"] == "refused"
+def test_a_connection_that_airflow_does_not_give_is_an_outage(passing: Clock) -> None:
+    """Of one that is not there it says the same."""
+    event = fire(run_trigger(passing, conn_id="nowhere", outage_seconds=60))
+    assert event["status"] == "unreachable"
     assert "airflow connections add nowhere" in event["message"]
+    assert passing.pauses
+
+
+def test_a_token_that_changed_is_read_anew(
+    workspace: FakeWorkspace, passing: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(_workspaces, "open_workspace", lambda *_args, **_kwargs: opened.append(1) or workspace)
+    workspace.statuses = [RunStatus.RUNNING, Unauthorized("wrong token"), RunStatus.COMPLETED]
+    assert fire(run_trigger(passing))["status"] == "ended"
+    assert len(opened) == 2
+
+
+def test_a_workspace_that_hangs_delays_no_deadline(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks of many triggers wait for few threads."""
+    let_go = threading.Event()
+
+    def hang() -> None:
+        let_go.wait(30)
+
+    workspace.on_get_run = hang
+    monkeypatch.setattr(_workspaces, "open_workspace", lambda *_args, **_kwargs: workspace)
+    monkeypatch.setattr(polling, "_LAST_LOOK_SECONDS", 0.3)
+
+    async def one() -> str:
+        common = {"conn_id": "azureml_default", "poll_seconds": 2.0, "outage_seconds": 60.0}
+        trigger = AzureMLRunTrigger(run_id="run-1", owns_run=False, deadline=time.time() + 0.2, **common)
+        (status,) = [event.payload["status"] async for event in trigger.run()]
+        return str(status)
+
+    async def all_of_them() -> list[str]:
+        try:
+            return await asyncio.wait_for(asyncio.gather(*(one() for _ in range(12))), 20)
+        finally:
+            let_go.set()
+
+    assert set(asyncio.run(all_of_them())) == {"deadline"}
 
 
 def test_pauses_grow_and_are_bounded(workspace: FakeWorkspace, passing: Clock) -> None:
@@ -186,47 +225,39 @@ class TestOnKill:
     """Airflow calls it when the trigger's task is not deferred any more, and when another triggerer took it over."""
 
     @pytest.fixture
-    def states(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
-        """What Airflow says of the task."""
-        states: dict[str, dict[str, Any]] = {"r": {"automl": None}}
-        monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(lambda **_asked: states))
-        return states
-
-    @pytest.fixture
     def trigger(self, passing: Clock) -> AzureMLRunTrigger:
         trigger = run_trigger(passing)
-        trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="automl", map_index=-1)
+        trigger.task_instance = SimpleNamespace(dag_id="d", run_id="manual__1", task_id="automl_run", map_index=-1)
         return trigger
 
-    @pytest.mark.parametrize("state", [None, "failed", "success", "scheduled", "removed"])
+    @pytest.mark.parametrize("state", [None, "failed", "success", "removed"])
     def test_cancels_the_run(
-        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: dict[str, dict[str, Any]], state: str | None
+        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: TaskStates, state: str | None
     ) -> None:
-        states["r"]["automl"] = state
+        states.say(state)
         asyncio.run(trigger.on_kill())
         assert workspace.cancelled == ["run-1"]
 
     def test_of_a_deleted_dag_run(
-        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: dict[str, dict[str, Any]]
+        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: TaskStates
     ) -> None:
         states.clear()
         asyncio.run(trigger.on_kill())
         assert workspace.cancelled == ["run-1"]
 
-    def test_leaves_a_run_that_another_triggerer_waits_for(
-        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: dict[str, dict[str, Any]]
+    @pytest.mark.parametrize("state", ["deferred", "scheduled", "queued", "running", "up_for_retry"])
+    def test_leaves_a_run_that_somebody_waits_for(
+        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: TaskStates, state: str
     ) -> None:
-        states["r"]["automl"] = "deferred"
+        """Another triggerer took the trigger over, and may have fired it since."""
+        states.say(state)
         asyncio.run(trigger.on_kill())
         assert workspace.cancelled == []
 
     def test_leaves_the_run_when_airflow_does_not_tell(
-        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, monkeypatch: pytest.MonkeyPatch
+        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: TaskStates
     ) -> None:
-        def fail(**_asked: Any) -> None:
-            raise AirflowRuntimeError(ErrorResponse())
-
-        monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(fail))
+        states.error = AirflowRuntimeError(ErrorResponse())
         asyncio.run(trigger.on_kill())
         assert workspace.cancelled == []
 
@@ -234,7 +265,7 @@ class TestOnKill:
         self,
         workspace: FakeWorkspace,
         trigger: AzureMLRunTrigger,
-        states: dict[str, dict[str, Any]],
+        states: TaskStates,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Airflow 3.3.2 does that once a second."""
@@ -256,7 +287,7 @@ class TestOnKill:
         self,
         workspace: FakeWorkspace,
         trigger: AzureMLRunTrigger,
-        states: dict[str, dict[str, Any]],
+        states: TaskStates,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         def down(run_id: str) -> None:
@@ -264,6 +295,13 @@ class TestOnKill:
 
         monkeypatch.setattr(workspace, "cancel_run", down)
         asyncio.run(trigger.on_kill())
+
+    def test_an_error_nobody_thought_of_is_logged(
+        self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger, states: TaskStates, capsys: Any
+    ) -> None:
+        states.error = ZeroDivisionError("a bug")
+        asyncio.run(trigger.on_kill())
+        assert "a bug" in capsys.readouterr().out
 
     def test_cleanup_cancels_nothing(self, workspace: FakeWorkspace, trigger: AzureMLRunTrigger) -> None:
         asyncio.run(trigger.cleanup())
