@@ -40,11 +40,14 @@ def component_environment(layout: Layout, ports: Ports, component: str, inherite
 
 
 _LOST_PROCESSES = {
-    # A task whose worker was killed is tried again after half a minute instead of five.
+    # A task whose worker was killed is tried again within a minute instead of five; a restart of the API server is over
+    # long before that.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    # And so is what a killed scheduler had queued.
+    # The default of 3 ends every task that runs when the API server is away for some seconds.
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
+    # What a killed scheduler had queued is tried again as soon.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     # A restarted triggerer takes the triggers of the killed one over after this.

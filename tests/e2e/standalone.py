@@ -130,9 +130,9 @@ class Standalone:
         run = self.call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
-    def task(self, dag_id: str, run_id: str, task_id: str) -> TaskOfRun:
+    def task(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> TaskOfRun:
         """One task of a DAG run."""
-        return TaskOfRun(self, dag_id, run_id, task_id)
+        return TaskOfRun(self, dag_id, run_id, task_id, map_index)
 
     def _token(self) -> str:
         return str(requests.post(f"{self.url}/auth/token", json=_USER, timeout=30).json()["access_token"])
@@ -156,24 +156,30 @@ class TaskOfRun:
     dag_id: str
     run_id: str
     task_id: str
+    map_index: int = -1
 
     @property
     def _path(self) -> str:
         return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
 
+    @property
+    def _own_path(self) -> str:
+        return self._path if self.map_index < 0 else f"{self._path}/{self.map_index}"
+
     def read(self) -> dict[str, Any]:
-        """The task instance."""
-        found: dict[str, Any] = self.airflow.call("GET", self._path)
-        return found
+        """The task instance; empty while it is not there, as before a task is mapped."""
+        found: dict[str, Any] | None = self.airflow.call("GET", self._own_path)
+        return found or {}
 
     def state(self) -> str | None:
         """Its state."""
-        state: str | None = self.read()["state"]
+        state: str | None = self.read().get("state")
         return state
 
     def xcom(self, key: str) -> Any:
         """What it pushed, None when it has not."""
-        entry = self.airflow.call("GET", f"{self._path}/xcomEntries/{key}", params={"deserialize": True})
+        asked = {"deserialize": True, "map_index": self.map_index}
+        entry = self.airflow.call("GET", f"{self._path}/xcomEntries/{key}", params=asked)
         return None if entry is None else entry["value"]
 
     def until(self, *states: str, seconds: float = 60.0) -> str:
@@ -191,7 +197,7 @@ class TaskOfRun:
 
     def mark(self, state: str) -> None:
         """Mark it."""
-        self.airflow.call("PATCH", self._path, json={"new_state": state})
+        self.airflow.call("PATCH", self._own_path, json={"new_state": state})
 
     def clear(self) -> None:
         """Clear it, so that it runs again."""
@@ -200,7 +206,8 @@ class TaskOfRun:
 
     def log(self, attempt: int = 1) -> str:
         """Its log, one line for each entry; an error's message is added."""
-        answer = self.airflow.call("GET", f"{self._path}/logs/{attempt}", params={"full_content": True})
+        asked = {"full_content": True, "map_index": self.map_index}
+        answer = self.airflow.call("GET", f"{self._path}/logs/{attempt}", params=asked)
         lines = []
         for entry in (answer or {}).get("content", []):
             if isinstance(entry, str):

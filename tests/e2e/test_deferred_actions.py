@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.e2e.standalone import Standalone, TaskOfRun, eventually
 from tests.local_server import LocalServer
@@ -36,9 +37,13 @@ def airflow(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> It
     shutil.copy(DAG_FILE, folder / "dags")
     extra = {"backend": "local", "token_file": str(server.home / "token")}
     connection = {"conn_type": "azureml", "host": server.url, "extra": extra}
-    airflow = Standalone(
-        folder / "airflow", folder / "dags", environment={"AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection)}
-    )
+    environment = {
+        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection),
+        # A worker that stands still is taken for dead after this.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+    }
+    airflow = Standalone(folder / "airflow", folder / "dags", environment, parallelism=8)
     try:
         yield airflow.start()
     finally:
@@ -53,8 +58,12 @@ def tasks(airflow: Standalone) -> dict[str, TaskOfRun]:
         "deferred, marked success": "waits_deferred",
         "deferred, cleared": "waits_deferred",
         "deferred, left alone": "waits_deferred",
+        "running, stands still": "waits_in_worker",
         "running, marked failed": "waits_in_worker",
+        "running, marked success": "waits_in_worker",
+        "running, cleared": "waits_in_worker",
         "past its execution_timeout": "waits_briefly",
+        "in a late DAG run": "waits_in_a_late_run",
     }
     return {name: airflow.task(dag_id, airflow.trigger(dag_id), "automl") for name, dag_id in wanted.items()}
 
@@ -94,12 +103,68 @@ def test_clearing_a_deferred_task_leaves_one_run(server: LocalServer, tasks: dic
     assert not server.workspace().get_run(second).status.is_terminal
 
 
-def test_marking_a_running_task_cancels_its_run(server: LocalServer, tasks: dict[str, TaskOfRun]) -> None:
-    task = tasks["running, marked failed"]
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_a_running_task_cancels_its_run(server: LocalServer, tasks: dict[str, TaskOfRun], state: str) -> None:
+    task = tasks[f"running, marked {state}"]
     run_id = remote_run(task)
     assert task.state() == "running"
-    task.mark("failed")
+    task.mark(state)
     until_canceled(server, run_id)
+    assert task.state() == state
+
+
+def test_clearing_a_running_task_leaves_one_run(server: LocalServer, tasks: dict[str, TaskOfRun]) -> None:
+    task = tasks["running, cleared"]
+    first = remote_run(task)
+    task.clear()
+    until_canceled(server, first)
+    second = remote_run(task, other_than=first)
+    assert not server.workspace().get_run(second).status.is_terminal
+
+
+def test_a_worker_that_stood_still_leaves_the_run_to_the_try_that_took_over(
+    server: LocalServer, tasks: dict[str, TaskOfRun]
+) -> None:
+    task = tasks["running, stands still"]
+    run_id = remote_run(task)
+    process = psutil.Process(task.read()["pid"])
+    supervisor = process.parent()
+    assert supervisor is not None
+    for stopped in (supervisor, process):
+        stopped.suspend()
+    try:
+        eventually(lambda: task.read()["try_number"] == 2 and task.state() == "running", what="the second try")
+        eventually(lambda: "An earlier try began" in task.log(2), what="that it takes the run up")
+    finally:
+        for stopped in (supervisor, process):
+            stopped.resume()
+    eventually(
+        lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, what="the end of the first"
+    )
+    assert "goes on; another try of this task takes it up" in task.log(1)
+    assert not server.workspace().get_run(run_id).status.is_terminal
+    let_go(server, run_id)
+    task.until("success")
+    assert remote_run(task) == run_id
+
+
+def test_a_late_dag_run_leaves_no_run(server: LocalServer, tasks: dict[str, TaskOfRun]) -> None:
+    task = tasks["in a late DAG run"]
+    run_id = remote_run(task)
+    task.until("skipped")
+    until_canceled(server, run_id)
+
+
+def test_a_mapped_task_is_told_from_its_siblings(airflow: Standalone, server: LocalServer) -> None:
+    dag_run = airflow.trigger("waits_mapped")
+    marked, left_alone = (airflow.task("waits_mapped", dag_run, "automl", map_index) for map_index in (0, 1))
+    for task in (marked, left_alone):
+        task.until_watched()
+    run_id, other = remote_run(marked), remote_run(left_alone)
+    marked.mark("failed")
+    until_canceled(server, run_id)
+    assert left_alone.state() == "deferred"
+    assert not server.workspace().get_run(other).status.is_terminal
 
 
 def test_execution_timeout_counts_while_deferred(server: LocalServer, tasks: dict[str, TaskOfRun]) -> None:
