@@ -31,7 +31,8 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
-    # Beyond what AutoML may be given (a day): the task's own limit is closer, and says why it ended a run.
+    # Beyond what AutoML may be given (a day) and half an hour for the queue: the task's own limit is closer, and says
+    # why it ended a run. Tries after a lost worker share that limit; one that begins a new run may be ended by this.
     dagrun_timeout=timedelta(hours=26),
     params={
         "pipeline_name": pipeline_param(BANK_MARKETING.pipeline_name),
