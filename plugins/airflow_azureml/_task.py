@@ -21,6 +21,8 @@ class AzureMLTask:
 
     azureml_conn_id: str
     ui_color = "#e6f2fb"
+    pushed_run_id: str | None = None
+    """The run whose link is shown, for one who watches the task in its own process."""
 
     if TYPE_CHECKING:
 

@@ -33,6 +33,8 @@ PAGES = "/azureml"
 class LinkedTask(Protocol):
     """A task that shows links: an operator of this package, or a sensor."""
 
+    pushed_run_id: str | None
+
     @property
     def pushed_links(self) -> dict[str, str]:
         """Addresses by XCom."""
@@ -73,6 +75,7 @@ class AzureMLRunLink(_PushedLink):
 
     def push(self, operator: LinkedTask, context: Context, run: Run) -> str:
         """Show the link from now on, and say in XCom which run it is. Returns the address."""
+        operator.pushed_run_id = run.run_id
         given = {"conn_id": operator.hook.azureml_conn_id, "run_id": run.run_id}
         context["ti"].xcom_push(key=RUN_KEY, value=given)
         url = run.portal_url if operator.hook.has_portal else page_of("run", context["ti"])

@@ -23,7 +23,7 @@ class Task(SimpleNamespace):
 
     def __init__(self, *, has_portal: bool) -> None:
         hook = SimpleNamespace(has_portal=has_portal, azureml_conn_id="prod")
-        super().__init__(hook=hook, pushed_links={})
+        super().__init__(hook=hook, pushed_links={}, pushed_run_id=None)
 
 
 def test_a_backend_without_a_portal_leads_to_a_page_of_airflow(context: TaskContext) -> None:
@@ -31,6 +31,7 @@ def test_a_backend_without_a_portal_leads_to_a_page_of_airflow(context: TaskCont
     url = AzureMLRunLink().push(task, context, run("run-1", RunStatus.QUEUED))  # type: ignore[arg-type]
     assert url == "/azureml/run?dag_id=d&dag_run_id=manual__1&task_id=automl_run"
     assert context.xcom == {"azureml_run": {"conn_id": "prod", "run_id": "run-1"}, "azureml_run_url": url}
+    assert task.pushed_run_id == "run-1"
     assert AzureMLRunLink().get_link(task, ti_key=None) == url  # type: ignore[arg-type]
 
 
