@@ -1,24 +1,33 @@
-"""Who may see a page: those whom Airflow lets read the XComs of the DAG, because a page shows what one leads to."""
+"""Who may see a page, and which parts of it.
+
+A page shows what the XComs of a task lead to, so it is for those whom Airflow lets read them; the logs in it are for
+those whom Airflow lets read the logs of the DAG's tasks.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends, Query, Request
+from fastapi import Depends, HTTPException, Query, Request
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskPlace:
-    """A task instance of a DAG whose XComs the caller may read. `map_index` is -1 for a task that is not mapped."""
+    """A task instance of a DAG whose XComs the caller may read. `map_index` is -1 for a task that is not mapped.
+
+    `reads_logs` tells whether the caller may read the logs of the DAG's tasks, too.
+    """
 
     dag_id: str
     dag_run_id: str
     task_id: str
     map_index: int
+    reads_logs: bool
 
     @property
     def query(self) -> dict[str, str]:
@@ -52,7 +61,23 @@ def task_place(
     """
     # The DAG is given, and not looked up in the address again, so that what is authorised is what is shown.
     requires_access_dag("GET", DagAccessEntity.XCOM, dag_id)(request, user)
-    return TaskPlace(dag_id=dag_id, dag_run_id=dag_run_id, task_id=task_id, map_index=map_index)
+    return TaskPlace(
+        dag_id=dag_id,
+        dag_run_id=dag_run_id,
+        task_id=task_id,
+        map_index=map_index,
+        reads_logs=_may_read_logs(request, user, dag_id),
+    )
+
+
+def _may_read_logs(request: Request, user: GetUserDep, dag_id: str) -> bool:
+    try:
+        requires_access_dag("GET", DagAccessEntity.TASK_LOGS, dag_id)(request, user)
+    except HTTPException as error:
+        if error.status_code == HTTPStatus.FORBIDDEN:
+            return False
+        raise
+    return True
 
 
 AuthorisedTask = Annotated[TaskPlace, Depends(task_place)]

@@ -1,67 +1,75 @@
-"""What a task submitted, from its XCom in Airflow's database, and the workspace that it was submitted to.
+"""What a task submitted or published.
 
-The address of a page names only the task instance. Which connection and which run are shown is what that task wrote
-down, so a page reads nothing that its DAG did not make.
+The address of a page names only the task instance, and the task's XCom says which run or pipeline it is. Whoever may
+write XComs may change that, so it is only believed of what shows itself that it is this task's: a run by its submission
+key, which begins with the task's mark; a pipeline by its name, and the run that a sensor waits for by its id, which
+are arguments of the task. The connection is an argument of the task, too.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 
-from airflow_azureml.hook import AzureMLHook
+from airflow_azureml._submission import task_mark
 from airflow_azureml.links import PIPELINE_KEY, RUN_KEY
 from airflow_azureml.ui.access import TaskPlace
+from airflow_azureml.ui.task_fields import TaskFields
 from airflow_azureml.ui.troubles import Trouble
-from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import Record
 
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubmittedRun(Record):
-    """The XCom under `RUN_KEY`."""
-
-    conn_id: str
-    run_id: str
-
-    @classmethod
-    def of(cls, task: TaskPlace) -> SubmittedRun:
-        """The run that the task instance submitted in its last try. :raises Trouble: there is none."""
-        return _record(cls, task, RUN_KEY, "run")
+if TYPE_CHECKING:
+    from azureml_workspace.records import PublishedPipeline, Run
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShownPipeline(Record):
-    """The XCom under `PIPELINE_KEY`."""
-
-    conn_id: str
-    pipeline_id: str
-
-    @classmethod
-    def of(cls, task: TaskPlace) -> ShownPipeline:
-        """The pipeline that the task instance published or found. :raises Trouble: there is none."""
-        return _record(cls, task, PIPELINE_KEY, "pipeline")
+def run_id_of(task: TaskPlace) -> str:
+    """The run that the task says it submitted, or waits for. :raises Trouble: it says nothing."""
+    return _written_down(task, RUN_KEY, "run_id", "run")
 
 
-def hook_of(conn_id: str) -> AzureMLHook:
-    """The connection, read by the API server itself."""
-    return AzureMLHook(conn_id)
+def pipeline_id_of(task: TaskPlace) -> str:
+    """The pipeline that the task says it published or found. :raises Trouble: it says nothing."""
+    return _written_down(task, PIPELINE_KEY, "pipeline_id", "pipeline")
 
 
-def _record(kind: type[R], task: TaskPlace, key: str, what: str) -> R:
+def require_own_run(fields: TaskFields, run: Run) -> None:
+    """:raises Trouble: the task neither submitted this run nor was given it."""
+    task = fields.task
+    mark = task_mark(task.dag_id, task.dag_run_id, task.task_id, task.map_index)
+    given = fields.values.get("run")
+    if isinstance(given, Mapping):
+        given = given.get("run_id")
+    if not (run.submission_key or "").startswith(mark) and given != run.run_id:
+        raise no_such(task, "run")
+
+
+def require_own_pipeline(fields: TaskFields, pipeline: PublishedPipeline) -> None:
+    """:raises Trouble: the task was not to publish a pipeline of this name."""
+    if fields.values.get("name") != pipeline.name:
+        raise no_such(fields.task, "pipeline")
+
+
+def no_such(task: TaskPlace, what: str) -> Trouble:
+    """The same for what is another's and for what is not there, so that nobody learns what there is."""
+    return Trouble(
+        HTTPStatus.NOT_FOUND,
+        f"The workspace has no such {what} of this task",
+        f"The {what} that the XCom of task {task.task_id} of {task.dag_id}, run {task.dag_run_id}, names is not in the "
+        "workspace of the task's connection, or is not this task's.",
+        "It was deleted, the connection points at another workspace than when the task ran, the XCom was changed, or "
+        "Airflow has dropped the arguments of so old a run.",
+    )
+
+
+def _written_down(task: TaskPlace, key: str, field: str, what: str) -> str:
     value = _xcom(task, key)
-    try:
-        if isinstance(value, dict):
-            return kind.from_dict(value)
-    except InvalidRequest:
-        value = None
+    found = value.get(field) if isinstance(value, Mapping) else None
+    if isinstance(found, str) and found:
+        return found
     raise Trouble(
         HTTPStatus.NOT_FOUND,
         f"This task has no Azure ML {what}",

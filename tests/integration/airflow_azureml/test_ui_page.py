@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -54,11 +55,11 @@ def changed(url: str, **query: str) -> str:
     return f"{url.partition('?')[0]}?{text}"
 
 
-@pytest.mark.parametrize("task_id", ["automl", "pipeline"])
+@pytest.mark.parametrize("task_id", ["automl", "pipeline", "sensor"])
 def test_button_leads_to_the_page_after_the_task_has_ended(
     airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session, task_id: str
 ) -> None:
-    """Also when the process that ended the task (`pipeline`, which had been deferred) is not the one that pushed it."""
+    """Also when the process that ended the task (`sensor`, which had been deferred) is not the one that pushed it."""
     run_id = quote(ran["run_id"], safe="")
     links = admin.get(
         f"{airflow.url}/api/v2/dags/submits_runs/dagRuns/{run_id}/taskInstances/{task_id}/links", timeout=30
@@ -126,6 +127,62 @@ def test_user_without_a_role_is_refused(airflow: UIAirflow, ran: dict[str, Any])
     assert answer.status_code == 403
     assert "You may not see this" in answer.text
     assert "AutoML_" not in answer.text
+
+
+@pytest.fixture
+def forge(airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session) -> Iterator[Callable[..., None]]:
+    """Writes an XCom by Airflow's API, as whoever may write those of the DAG can."""
+    entries = f"{airflow.url}/api/v2/dags/submits_runs/dagRuns/{quote(ran['run_id'], safe='')}/taskInstances"
+
+    def write(task_id: str, key: str, value: Any) -> None:
+        answer = admin.patch(f"{entries}/{task_id}/xcomEntries/{key}", json={"value": value}, timeout=30)
+        assert answer.ok, answer.text
+
+    yield write
+    for task_id in ("automl", "publish"):
+        for key in ("azureml_run", "azureml_pipeline"):
+            if key in ran["xcom"][task_id]:
+                write(task_id, key, ran["xcom"][task_id][key])
+
+
+def test_written_xcom_shows_no_other_run(
+    airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session, forge: Callable[..., None]
+) -> None:
+    own, other = (ran["xcom"][task_id]["azureml_run"] for task_id in ("automl", "pipeline"))
+    forge("automl", "azureml_run", other)
+    answer = admin.get(address(airflow, ran, "automl"), timeout=30)
+    assert answer.status_code == 404
+    assert other["run_id"] not in answer.text
+    forge("automl", "azureml_run", own | {"conn_id": "no_such_connection"})
+    assert admin.get(address(airflow, ran, "automl"), timeout=30).status_code == 200, "the connection is the task's"
+
+
+def test_run_that_a_sensor_waits_for(airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session) -> None:
+    answer = admin.get(address(airflow, ran, "sensor"), timeout=30)
+    assert answer.status_code == 200
+    assert ran["xcom"]["pipeline"]["azureml_run"]["run_id"] in answer.text
+
+
+def test_page_outlives_the_rendered_arguments(airflow: UIAirflow, ran: dict[str, Any], admin: requests.Session) -> None:
+    """Airflow keeps them for the last DAG runs only. What the DAG file writes out is known all the same."""
+    with sqlite3.connect(airflow.home / "airflow.db") as database:
+        kept = database.execute("SELECT * FROM rendered_task_instance_fields").fetchall()
+        assert len(kept) == 4
+        database.execute("DELETE FROM rendered_task_instance_fields")
+    try:
+        status = {
+            task_id: admin.get(address(airflow, ran, task_id, link), timeout=30).status_code
+            for task_id, link in (
+                ("automl", "azureml_run_url"),
+                ("sensor", "azureml_run_url"),
+                ("publish", "azureml_pipeline_url"),
+            )
+        }
+        assert status == {"automl": 200, "sensor": 404, "publish": 404}
+    finally:
+        with sqlite3.connect(airflow.home / "airflow.db") as database:
+            places = ", ".join("?" * len(kept[0]))
+            database.executemany(f"INSERT INTO rendered_task_instance_fields VALUES ({places})", kept)
 
 
 @pytest.mark.parametrize(

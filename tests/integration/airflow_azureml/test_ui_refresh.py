@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import tests.airflow_home  # noqa: F401  # before Airflow is imported
@@ -15,15 +15,20 @@ import uvicorn
 from fastapi import FastAPI, HTTPException
 from playwright.sync_api import Page, expect, sync_playwright
 from tests.local_server import eventually
-from tests.unit.airflow_azureml.ui_workspace import a_run, a_trial, completed_automl, completed_pipeline
+from tests.unit.airflow_azureml.ui_workspace import PLACE, a_run, a_trial, completed_automl, completed_pipeline
 
 from airflow_azureml.ui.access import TaskPlace, task_place
 from airflow_azureml.ui.app import create_app
+from airflow_azureml.ui.task_fields import TaskFields
+from airflow_azureml.ui.views.reading import Reading
+from airflow_azureml.ui.workspaces import PageSource
 from azureml_workspace.errors import ServiceUnavailable
 from azureml_workspace.statuses import RunStatus
 
 if TYPE_CHECKING:
     from tests.unit.airflow_azureml.ui_workspace import PageWorkspace
+
+    from azureml_workspace.protocol import Workspace
 
 pytestmark = pytest.mark.integration
 
@@ -51,7 +56,7 @@ class Site:
     def _place(self) -> TaskPlace:
         if not self.signed_in:
             raise HTTPException(401, "Not authenticated")
-        return TaskPlace(dag_id="d", dag_run_id="r", task_id="t", map_index=-1)
+        return PLACE
 
     def run(self, status: RunStatus) -> None:
         """The run gets that status."""
@@ -71,10 +76,16 @@ class Site:
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     site = Site()
-    hook = SimpleNamespace(has_portal=False, hurried_workspace=lambda: site.workspace)
-    given = {"conn_id": "azureml_default", "run_id": "AutoML_1"}
-    monkeypatch.setattr("airflow_azureml.ui.submitted._xcom", lambda _task, _key: given)
-    monkeypatch.setattr("airflow_azureml.ui.pages.run.hook_of", lambda _conn_id: hook)
+
+    @contextmanager
+    def source(_conn_id: str, *, logs: bool) -> Iterator[PageSource]:
+        reading = Reading(cast("Workspace", site.workspace), source=site.url, logs=logs)
+        yield PageSource(reading=reading, has_portal=False)
+
+    fields = TaskFields(task=PLACE, values={"azureml_conn_id": "azureml_default"})
+    monkeypatch.setattr("airflow_azureml.ui.submitted._xcom", lambda _task, _key: {"run_id": "AutoML_1"})
+    monkeypatch.setattr(TaskFields, "of", lambda _task: fields)
+    monkeypatch.setattr("airflow_azureml.ui.pages.run.page_source", source)
     site.run(RunStatus.RUNNING)
     yield site
     site.stop()
@@ -154,7 +165,7 @@ def test_signed_out_is_said(site: Site, page: Page) -> None:
 def test_run_that_vanishes_is_said(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/run")
     site.workspace.runs.clear()
-    expect(page.locator("#trouble")).to_contain_text("does not know this any more", timeout=PATIENCE_MS)
+    expect(page.locator("#trouble")).to_contain_text("has no such run of this task", timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

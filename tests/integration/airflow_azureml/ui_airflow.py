@@ -59,17 +59,23 @@ class UIAirflow:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 
+    @property
+    def connection(self) -> str:
+        """`azureml_default` as JSON."""
+        extra = {"backend": "local", "token_file": str(self.server.home / "token")}
+        return json.dumps({"conn_type": "azureml", "host": self.server.url, "extra": extra})
+
     def migrate(self) -> None:
         """Make the database, with the connection in it: the API server has to read it from there too."""
         self._run("-m", "airflow", "db", "migrate")
-        extra = {"backend": "local", "token_file": str(self.server.home / "token")}
-        connection = {"conn_type": "azureml", "host": self.server.url, "extra": extra}
-        self._run("-m", "airflow", "connections", "add", "azureml_default", "--conn-json", json.dumps(connection))
+        self._run("-m", "airflow", "connections", "add", "azureml_default", "--conn-json", self.connection)
 
     def run_dag(self, dag_id: str, **conf: Any) -> dict[str, Any]:
         """Run a DAG to its end; `run_id`, and `xcom` by task and key."""
         out = self.home / "out.json"
-        self._run(str(RUN_DAG), str(DAGS / f"{dag_id}.py"), json.dumps(conf), str(out))
+        # A trigger that runs inside `dag.test()` finds no connection that is in the database.
+        environment = {"AIRFLOW_CONN_AZUREML_DEFAULT": self.connection}
+        self._run(str(RUN_DAG), str(DAGS / f"{dag_id}.py"), json.dumps(conf), str(out), **environment)
         ran: dict[str, Any] = json.loads(out.read_text())
         assert ran["state"] == "success", ran
         return ran
@@ -108,8 +114,13 @@ class UIAirflow:
         session.cookies.set("_token", answer.json()["access_token"])
         return session
 
-    def _run(self, *arguments: str) -> None:
+    def _run(self, *arguments: str, **environment: str) -> None:
         done = subprocess.run(
-            [sys.executable, *arguments], env=self.environment, capture_output=True, text=True, timeout=180, check=False
+            [sys.executable, *arguments],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

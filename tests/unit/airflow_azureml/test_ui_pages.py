@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import tests.airflow_home  # noqa: F401  # before Airflow is imported
@@ -15,6 +16,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi.testclient import TestClient
 from httpx import Response
 from tests.unit.airflow_azureml.ui_workspace import (
+    PLACE,
     PageWorkspace,
     a_pipeline,
     a_run,
@@ -24,36 +26,57 @@ from tests.unit.airflow_azureml.ui_workspace import (
     running_pipeline,
 )
 
-from airflow_azureml.ui.access import TaskPlace, task_place
+from airflow_azureml._submission import task_mark
+from airflow_azureml.ui.access import task_place
 from airflow_azureml.ui.app import create_app
+from airflow_azureml.ui.task_fields import TaskFields
+from airflow_azureml.ui.views.reading import LAST_QUESTION_SECONDS, Reading
+from airflow_azureml.ui.workspaces import PageSource
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Unauthorized
 from azureml_workspace.records import DataGuardFinding
 from azureml_workspace.statuses import PipelineStatus, RunStatus
+
+if TYPE_CHECKING:
+    from azureml_workspace.protocol import Workspace
+    from azureml_workspace.records import Run
 
 pytestmark = pytest.mark.unit
 
 HOSTILE = "<script>alert(1)</script>"
 RIGHT_TO_LEFT = "\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe"
-PLACE = TaskPlace(dag_id="d", dag_run_id="manual__1+00:00", task_id="g.t", map_index=-1)
 
 
 class Pages:
-    """The application with a workspace and an XCom of the test's."""
+    """The application with a workspace, an XCom and arguments of a task of the test's."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.xcom: Any = {"conn_id": "azureml_default", "run_id": "AutoML_1", "pipeline_id": "id-1"}
-        self.hook = SimpleNamespace(has_portal=False, hurried_workspace=completed_automl)
+        self.xcom: Any = {"conn_id": "elsewhere", "run_id": "AutoML_1", "pipeline_id": "id-1"}
+        self.fields: dict[str, Any] = {"azureml_conn_id": "azureml_default", "name": "bank-train"}
+        self.place = PLACE
+        self.workspace = completed_automl()
+        self.has_portal = False
+        self.clock = 0.0
+        self.opened: list[str] = []
         app = create_app()
-        app.dependency_overrides[task_place] = lambda: PLACE
+        app.dependency_overrides[task_place] = lambda: self.place
         monkeypatch.setattr("airflow_azureml.ui.submitted._xcom", lambda _task, _key: self.xcom)
+        monkeypatch.setattr(TaskFields, "of", lambda task: TaskFields(task=task, values=self.fields))
         for page in ("run", "pipeline"):
-            monkeypatch.setattr(f"airflow_azureml.ui.pages.{page}.hook_of", lambda _conn_id: self.hook)
+            monkeypatch.setattr(f"airflow_azureml.ui.pages.{page}.page_source", self._source)
         self.client = TestClient(app, root_path="/sub/azureml")
 
     def show(self, workspace: PageWorkspace, run_id: str = "AutoML_1", **query: str) -> Response:
-        self.hook.hurried_workspace = lambda: workspace
+        self.workspace = workspace
         self.xcom["run_id"] = run_id
         return self.client.get("/run", params=query)
+
+    @contextmanager
+    def _source(self, conn_id: str, *, logs: bool) -> Iterator[PageSource]:
+        self.opened.append(conn_id)
+        workspace = cast("Workspace", self.workspace)
+        source = f"http://{id(self.workspace)}"
+        reading = Reading(workspace, source=source, logs=logs, clock=lambda: self.clock)
+        yield PageSource(reading=reading, has_portal=self.has_portal)
 
 
 @pytest.fixture
@@ -201,13 +224,13 @@ def test_many_trials_are_cut_at_their_end(pages: Pages) -> None:
 def test_portal_is_offered_only_where_there_is_one(pages: Pages) -> None:
     address = "http://127.0.0.1:8790/v1/runs/AutoML_1"
     assert address not in pages.show(completed_automl()).text
-    pages.hook.has_portal = True
+    pages.has_portal = True
     assert f'href="{address}"' in pages.show(completed_automl()).text
 
 
 def test_published_pipeline(pages: Pages) -> None:
     workspace = PageWorkspace(pipelines=[a_pipeline(2), a_pipeline(1, status=PipelineStatus.DISABLED)])
-    pages.hook.hurried_workspace = lambda: workspace
+    pages.workspace = workspace
     answer = pages.client.get("/pipeline")
     text = words_of(answer.text)
     assert answer.status_code == 200
@@ -237,10 +260,99 @@ def test_trouble_is_said_in_words(pages: Pages, trouble: Exception, status: int,
 def test_run_that_is_gone(pages: Pages) -> None:
     answer = pages.show(PageWorkspace(), "AutoML_9")
     assert answer.status_code == 404
-    assert "The workspace does not know this any more" in answer.text
+    assert "The workspace has no such run of this task" in answer.text
 
 
-@pytest.mark.parametrize("xcom", [None, "AutoML_1", {}, {"conn_id": "c"}, {"conn_id": "c", "run_id": 5}, ["x"]])
+@pytest.mark.parametrize("key", [None, "", "somebody's", task_mark("d", "manual__1+00:00", "g.t", 0), "airflow-"])
+def test_run_that_another_submitted_is_not_told_from_one_that_is_not_there(pages: Pages, key: str | None) -> None:
+    """Whoever may write XComs may write any run's id there."""
+    missing = pages.show(PageWorkspace(), "AutoML_1")
+    workspace = completed_automl()
+    workspace.runs["AutoML_1"] = replace(a_run(), submission_key=key)
+    answer = pages.show(workspace)
+    assert (answer.status_code, answer.text) == (missing.status_code, missing.text)
+    assert pages.show(workspace, step="automl").text == missing.text
+
+
+@pytest.mark.parametrize("given", ["AutoML_1", {"run_id": "AutoML_1", "status": "Running"}])
+def test_run_that_a_sensor_was_given(pages: Pages, given: Any) -> None:
+    workspace = completed_automl()
+    workspace.runs["AutoML_1"] = replace(a_run(), submission_key=None)
+    pages.fields["run"] = given
+    assert pages.show(workspace).status_code == 200
+    pages.fields["run"] = "AutoML_2"
+    assert pages.show(workspace).status_code == 404
+
+
+def test_pipeline_of_another_name(pages: Pages) -> None:
+    pages.workspace = PageWorkspace(pipelines=[a_pipeline(1)])
+    assert pages.client.get("/pipeline").status_code == 200
+    pages.fields["name"] = "other"
+    answer = pages.client.get("/pipeline")
+    assert answer.status_code == 404
+    assert "bank-train" not in answer.text
+
+
+def test_connection_is_the_task_s_and_not_the_xcom_s(pages: Pages) -> None:
+    pages.show(completed_automl())
+    pages.fields.clear()
+    answer = pages.show(completed_automl())
+    assert pages.opened == ["azureml_default"]
+    assert answer.status_code == 404
+    assert "num_dag_runs_to_retain_rendered_fields" in answer.text
+
+
+def test_logs_are_for_those_who_may_read_them(pages: Pages) -> None:
+    pages.place = replace(PLACE, reads_logs=False)
+    for workspace, run_id, step in (
+        (completed_automl(), "AutoML_1", {}),
+        (completed_pipeline(), "p-1", {}),
+        (running_pipeline(), "p-1", {"step": "automl"}),
+    ):
+        answer = pages.show(workspace, run_id, **step)
+        assert answer.status_code == 200
+        assert workspace.logs_read == []
+        assert "Airflow does not let you read the logs" in answer.text
+        assert "Log of" not in answer.text
+
+
+def test_log_of_a_step_that_ended_is_read_once(pages: Pages) -> None:
+    workspace = completed_pipeline()
+    workspace.runs["p-1"] = a_run("p-1", status=RunStatus.RUNNING, run_type="pipeline")
+    for _ in range(3):
+        assert "registered" in pages.show(workspace, "p-1").text
+    assert workspace.logs_read.count(("r-1", "logs/step.log")) == 1
+    assert workspace.logs_read.count(("p-1", "logs/pipeline.log")) == 3
+
+
+def test_part_that_is_late_is_said_to_be_missing(pages: Pages) -> None:
+    workspace = completed_automl()
+    workspace.late = ServiceUnavailable("no answer within 3 s")
+    text = words_of(pages.show(workspace).text)
+    assert "this is not shown: child runs, log logs/job.log of AutoML_1." in text
+    assert "Best model: VotingEnsemble" in text
+    assert "No trial has ended" not in text
+    assert "Nothing has been logged" not in text
+
+
+def test_page_does_not_wait_for_a_slow_workspace(pages: Pages) -> None:
+    workspace = completed_pipeline()
+    answers = workspace.get_run
+
+    def slowly(run_id: str) -> Run:
+        pages.clock += LAST_QUESTION_SECONDS
+        return answers(run_id)
+
+    workspace.get_run = slowly  # type: ignore[method-assign]
+    text = words_of(pages.show(workspace, "p-1").text)
+    assert "this is not shown: steps, outputs, log logs/pipeline.log of p-1. Reload the page." in text
+    assert workspace.logs_read == []
+    step = pages.show(workspace, "p-1", step="automl")
+    assert step.status_code == 503
+    assert 'data-passing="true"' in step.text
+
+
+@pytest.mark.parametrize("xcom", [None, "AutoML_1", {}, {"conn_id": "c"}, {"run_id": 5}, {"run_id": ""}, ["x"]])
 def test_task_that_wrote_down_no_run(pages: Pages, xcom: Any) -> None:
     pages.xcom = xcom
     answer = pages.client.get("/run")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import tests.airflow_home  # noqa: F401  # before Airflow is imported
+
+from airflow_azureml._submission import task_mark
+from airflow_azureml.ui.access import TaskPlace
 from azureml_workspace.errors import NotFound
 from azureml_workspace.records import (
     AutoMLConfig,
@@ -21,12 +25,16 @@ from azureml_workspace.records import (
 )
 from azureml_workspace.statuses import PipelineStatus, RunStatus
 
+PLACE = TaskPlace(dag_id="d", dag_run_id="manual__1+00:00", task_id="g.t", map_index=-1, reads_logs=True)
+"""The task that submitted all runs here."""
+
 NOW = datetime(2026, 11, 21, 5, 13, 48, tzinfo=UTC)
 
 
 @dataclass
 class PageWorkspace:
-    """What the pages ask of a workspace. `trouble` is raised by every call."""
+    """What the pages ask of a workspace. `trouble` is raised by every call, `late` by those
+    for trials and logs."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     children: list[ChildRun] = field(default_factory=list)
@@ -36,6 +44,8 @@ class PageWorkspace:
     made: PipelineResult | None = None
     pipelines: list[PublishedPipeline] = field(default_factory=list)
     trouble: Exception | None = None
+    late: Exception | None = None
+    logs_read: list[tuple[str, str]] = field(default_factory=list)
 
     def get_run(self, run_id: str) -> Run:
         if self.trouble is not None:
@@ -45,6 +55,8 @@ class PageWorkspace:
         return self.runs[run_id]
 
     def list_child_runs(self, run_id: str) -> list[ChildRun]:
+        if self.late is not None:
+            raise self.late
         return self.children
 
     def automl_progress(self, run_id: str) -> AutoMLProgress:
@@ -66,10 +78,13 @@ class PageWorkspace:
     def list_run_files(self, run_id: str) -> list[str]:
         return [path for owner, path in self.files if owner == run_id]
 
-    def read_run_file(self, run_id: str, path: str) -> bytes:
+    def run_log(self, run_id: str, path: str, *, tail: int) -> str:
+        if self.late is not None:
+            raise self.late
+        self.logs_read.append((run_id, path))
         if (run_id, path) not in self.files:
             raise NotFound(f"run {run_id} has no file {path!r}.")
-        return self.files[run_id, path]
+        return "\n".join(self.files[run_id, path].decode(errors="replace").splitlines()[-tail:])
 
     def list_step_runs(self, run_id: str) -> list[StepRun]:
         return self.steps
@@ -79,6 +94,8 @@ class PageWorkspace:
         return self.made
 
     def get_pipeline(self, pipeline_id: str) -> PublishedPipeline:
+        if self.trouble is not None:
+            raise self.trouble
         return next(pipeline for pipeline in self.pipelines if pipeline.pipeline_id == pipeline_id)
 
     def list_pipelines(self, name: str | None = None) -> list[PublishedPipeline]:
@@ -94,6 +111,7 @@ def a_run(run_id: str = "AutoML_1", *, status: RunStatus = RunStatus.COMPLETED, 
         status=status,
         created_at=NOW - timedelta(seconds=100),
         portal_url="http://127.0.0.1:8790/v1/runs/AutoML_1",
+        submission_key=f"{task_mark(PLACE.dag_id, PLACE.dag_run_id, PLACE.task_id, PLACE.map_index)}1",
         started_at=NOW - timedelta(seconds=90),
         ended_at=NOW - timedelta(seconds=10) if status.is_terminal else None,
         properties={"dataset": "bank:3", "primary_metric": "AUC_weighted", "iterations": ""},
@@ -150,6 +168,7 @@ def a_step(name: str, run_id: str | None, status: RunStatus) -> StepRun:
         run_id=run_id,
         status=status,
         started_at=NOW - timedelta(seconds=90) if run_id else None,
+        ended_at=NOW - timedelta(seconds=10) if status.is_terminal else None,
     )
 
 
@@ -170,6 +189,7 @@ def completed_pipeline() -> PageWorkspace:
     workspace = running_pipeline()
     workspace.runs["p-1"] = a_run("p-1", run_type="pipeline")
     workspace.runs["AutoML_1"] = replace(a_run(), parent_run_id="p-1")
+    workspace.files["r-1", "logs/step.log"] = b"registered"
     workspace.steps = [
         a_step("automl", "AutoML_1", RunStatus.COMPLETED),
         a_step("register_model", "r-1", RunStatus.COMPLETED),

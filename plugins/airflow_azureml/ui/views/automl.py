@@ -9,7 +9,9 @@ from airflow_azureml.ui.views.log import LogTail
 from azureml_workspace.statuses import RunStatus
 
 if TYPE_CHECKING:
-    from azureml_workspace.protocol import Workspace
+    from datetime import datetime
+
+    from airflow_azureml.ui.views.reading import Reading
     from azureml_workspace.records import AutoMLProgress, AutoMLResult, ChildRun, Run
 
 LOG = "logs/job.log"
@@ -33,18 +35,26 @@ class AutoMLView:
     log: LogTail | None
 
     @classmethod
-    def read(cls, workspace: Workspace, run: Run) -> AutoMLView:
+    def read(cls, reading: Reading, run: Run, now: datetime) -> AutoMLView:
         """Ask the workspace. :raises WorkspaceError:"""
-        result = workspace.automl_result(run.run_id) if run.status is RunStatus.COMPLETED else None
-        trials = sorted(workspace.list_child_runs(run.run_id), key=_rank)
+        progress = result = files = None
+        if not run.status.is_terminal:
+            progress = reading.part("progress", lambda workspace: workspace.automl_progress(run.run_id))
+        if run.status is RunStatus.COMPLETED:
+            result = reading.part("metrics", lambda workspace: workspace.automl_result(run.run_id))
+        children = reading.part("child runs", lambda workspace: workspace.list_child_runs(run.run_id))
+        trials = sorted(children or (), key=_rank)
+        log = LogTail.read(reading, run, LOG, now)
+        if run.status.is_terminal:
+            files = reading.part("files", lambda workspace: workspace.list_run_files(run.run_id))
         return cls(
             metric=result.primary_metric if result else run.properties.get("primary_metric", "score"),
-            progress=None if run.status.is_terminal else workspace.automl_progress(run.run_id),
+            progress=progress,
             trials=tuple(trials[:MOST_TRIALS]),
             trials_count=len(trials),
             result=result,
-            files=tuple(workspace.list_run_files(run.run_id)) if run.status.is_terminal else (),
-            log=LogTail.read(workspace, run.run_id, LOG),
+            files=tuple(files or ()),
+            log=log,
         )
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from azureml_workspace.protocol import Workspace
+    from airflow_azureml.ui.views.reading import Reading
     from azureml_workspace.records import PublishedPipeline
 
 
@@ -18,7 +18,7 @@ class PipelineView:
     versions: tuple[PublishedPipeline, ...]
 
     @classmethod
-    def read(cls, workspace: Workspace, pipeline_id: str) -> PipelineView:
-        """Ask the workspace. :raises WorkspaceError:"""
-        pipeline = workspace.get_pipeline(pipeline_id)
-        return cls(pipeline=pipeline, versions=tuple(workspace.list_pipelines(pipeline.name)))
+    def read(cls, reading: Reading, pipeline: PublishedPipeline) -> PipelineView:
+        """Ask the workspace for the rest. :raises WorkspaceError:"""
+        versions = reading.need(lambda workspace: workspace.list_pipelines(pipeline.name))
+        return cls(pipeline=pipeline, versions=tuple(versions))

@@ -11,7 +11,7 @@ from azureml_workspace.statuses import RunStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from azureml_workspace.protocol import Workspace
+    from airflow_azureml.ui.views.reading import Reading
     from azureml_workspace.records import PipelineResult, Run, StepRun
 
 RUN_LOG = "logs/pipeline.log"
@@ -27,13 +27,12 @@ class StepView:
     log: LogTail | None
 
     @classmethod
-    def read(cls, workspace: Workspace, step: StepRun, now: datetime) -> StepView:
+    def read(cls, reading: Reading, step: StepRun, now: datetime) -> StepView:
         """Ask the workspace. :raises WorkspaceError:"""
-        log = LogTail.read(workspace, step.run_id, STEP_LOG) if step.run_id is not None else None
         seconds = None
         if step.started_at is not None:
             seconds = max(0.0, ((step.ended_at or now) - step.started_at).total_seconds())
-        return cls(step=step, seconds=seconds, log=log)
+        return cls(step=step, seconds=seconds, log=LogTail.read(reading, step, STEP_LOG, now))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +44,11 @@ class PipelineRunView:
     log: LogTail | None
 
     @classmethod
-    def read(cls, workspace: Workspace, run: Run, now: datetime) -> PipelineRunView:
+    def read(cls, reading: Reading, run: Run, now: datetime) -> PipelineRunView:
         """Ask the workspace. :raises WorkspaceError:"""
-        return cls(
-            steps=tuple(StepView.read(workspace, step, now) for step in workspace.list_step_runs(run.run_id)),
-            result=workspace.pipeline_result(run.run_id) if run.status is RunStatus.COMPLETED else None,
-            log=LogTail.read(workspace, run.run_id, RUN_LOG),
-        )
+        steps = reading.part("steps", lambda workspace: workspace.list_step_runs(run.run_id)) or ()
+        result = None
+        if run.status is RunStatus.COMPLETED:
+            result = reading.part("outputs", lambda workspace: workspace.pipeline_result(run.run_id))
+        log = LogTail.read(reading, run, RUN_LOG, now)
+        return cls(steps=tuple(StepView.read(reading, step, now) for step in steps), result=result, log=log)

@@ -13,7 +13,7 @@ from azureml_workspace.errors import NotFound
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from azureml_workspace.protocol import Workspace
+    from airflow_azureml.ui.views.reading import Reading
     from azureml_workspace.records import Run, StepRun
 
 AUTOML = "automl"
@@ -26,7 +26,10 @@ _TOLD_BY_RESULT = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """A run as it was at `read_at`; `step` is there when it is a step of a pipeline run."""
+    """A run as it was at `read_at`; `step` is there when it is a step of a pipeline run.
+
+    `missing` are the parts that did not come in time.
+    """
 
     run: Run
     spans: Spans
@@ -34,25 +37,27 @@ class RunView:
     step: StepView | None = None
     automl: AutoMLView | None = None
     pipeline: PipelineRunView | None = None
+    missing: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, workspace: Workspace, run_id: str, now: datetime) -> RunView:
-        """Ask the workspace. :raises WorkspaceError:"""
-        return _view(workspace, workspace.get_run(run_id), None, now)
+    def read(cls, reading: Reading, run: Run, now: datetime) -> RunView:
+        """Ask the workspace for the rest. :raises WorkspaceError:"""
+        return _view(reading, run, None, now)
 
     @classmethod
-    def read_step(cls, workspace: Workspace, run_id: str, name: str, now: datetime) -> RunView:
-        """The step of that name of the pipeline run `run_id`.
+    def read_step(cls, reading: Reading, parent: Run, name: str, now: datetime) -> RunView:
+        """The step of that name of the pipeline run `parent`.
 
         :raises NotFound: it has no such step, or the step has not started. :raises WorkspaceError:
         """
-        step = _step(workspace, run_id, name)
+        step = _step(reading, parent.run_id, name)
         if step.run_id is None:
-            raise NotFound(f"step {name} of run {run_id} has not started; it is {step.status}.")
-        run = workspace.get_run(step.run_id)
-        if run.parent_run_id != run_id:
-            raise NotFound(f"run {step.run_id} is no step of run {run_id}.")
-        return _view(workspace, run, StepView.read(workspace, step, now), now)
+            raise NotFound(f"step {name} of run {parent.run_id} has not started; it is {step.status}.")
+        step_run_id = step.run_id
+        run = reading.need(lambda workspace: workspace.get_run(step_run_id))
+        if run.parent_run_id != parent.run_id:
+            raise NotFound(f"run {step.run_id} is no step of run {parent.run_id}.")
+        return _view(reading, run, StepView.read(reading, step, now), now)
 
     @property
     def properties(self) -> dict[str, str]:
@@ -67,19 +72,22 @@ class RunView:
         return not self.run.status.is_terminal
 
 
-def _view(workspace: Workspace, run: Run, step: StepView | None, now: datetime) -> RunView:
+def _view(reading: Reading, run: Run, step: StepView | None, now: datetime) -> RunView:
+    automl = AutoMLView.read(reading, run, now) if run.run_type == AUTOML else None
+    pipeline = PipelineRunView.read(reading, run, now) if run.run_type == PIPELINE else None
     return RunView(
         run=run,
         spans=Spans.of(run, now),
         read_at=now,
         step=step,
-        automl=AutoMLView.read(workspace, run) if run.run_type == AUTOML else None,
-        pipeline=PipelineRunView.read(workspace, run, now) if run.run_type == PIPELINE else None,
+        automl=automl,
+        pipeline=pipeline,
+        missing=reading.missing,
     )
 
 
-def _step(workspace: Workspace, run_id: str, name: str) -> StepRun:
-    steps = {step.name: step for step in workspace.list_step_runs(run_id)}
+def _step(reading: Reading, run_id: str, name: str) -> StepRun:
+    steps = {step.name: step for step in reading.need(lambda workspace: workspace.list_step_runs(run_id))}
     if name not in steps:
         raise NotFound(f"run {run_id} has no step {name!r}; it has {', '.join(steps)}.")
     return steps[name]
