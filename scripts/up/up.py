@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,14 +17,13 @@ from scripts.run.layout import Layout
 from scripts.up import leftovers
 from scripts.up.airflow_api import AirflowApi
 from scripts.up.down import ORPHANS_GRACE_SECONDS, stop_airflow, stop_azureml_server
+from scripts.up.interrupts import Interrupts
 from scripts.up.login import USER, ensure_password
 from scripts.up.ports import PortChoice, Ports, require_free
 from scripts.up.readiness import LoadedDag, Readiness, look
 from scripts.up.state import Up, UpFiles, locked
 from scripts.up.supervisor import start
 from scripts.up.waiting import StartFailed, wait_until_ready
-
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class MakeUp:
@@ -63,7 +61,8 @@ class MakeUp:
         self._console.print("It is up already.")
         readiness = look(self._layout, self._api(up), up.pid_started)
         if not readiness.is_complete:  # something was killed and is on its way again
-            readiness = self._wait(up, up.pid_started)
+            with Interrupts() as interrupts:
+                readiness = self._wait(up, up.pid_started, interrupts)
         return self._report(up, readiness)
 
     def _clear_the_way(self) -> None:
@@ -77,24 +76,20 @@ class MakeUp:
             self._say("the local Azure ML that ran comes under `make up`; its jobs and web services go on")
 
     def _start(self, ports: Ports) -> tuple[Up, Readiness]:
-        before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
-        try:
-            self._prepare_database()
-            ensure_password(self._layout)
-            since = time.time()
-            up = start(self._files, ports, os.environ)
-            self._say("supervisord runs; it starts the local Azure ML and Airflow")
-            return up, self._wait(up, since)
-        except BaseException:
-            for number in (signal.SIGINT, *_SIGNALS):  # what was started is stopped, however often one asks
-                signal.signal(number, signal.SIG_IGN)
-            self._say("stopping what was started")
-            stop_airflow(self._files)
-            stop_azureml_server(self._layout)
-            raise
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with Interrupts() as interrupts:
+            try:
+                self._prepare_database()
+                ensure_password(self._layout)
+                since = time.time()
+                up = start(self._files, ports, os.environ)
+                self._say("supervisord runs; it starts the local Azure ML and Airflow")
+                return up, self._wait(up, since, interrupts)
+            except BaseException:
+                interrupts.ignore()
+                self._say("stopping what was started")
+                stop_airflow(self._files)
+                stop_azureml_server(self._layout)
+                raise
 
     def _prepare_database(self) -> None:
         layout = self._layout
@@ -118,8 +113,10 @@ class MakeUp:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
             raise StartFailed(f"Airflow's database cannot be had:\n{tail}\nThe whole log: {layout.shown(log)}")
 
-    def _wait(self, up: Up, since: float) -> Readiness:
-        return wait_until_ready(self._files, self._api(up), since, say=self._say, console=self._console)
+    def _wait(self, up: Up, since: float, interrupts: Interrupts) -> Readiness:
+        return wait_until_ready(
+            self._files, self._api(up), since, say=self._say, console=self._console, check=interrupts.check
+        )
 
     def _api(self, up: Up) -> AirflowApi:
         return AirflowApi(up.ports.ui_url, USER, ensure_password(self._layout))

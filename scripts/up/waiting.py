@@ -36,9 +36,15 @@ class StartFailed(ServiceUnavailable):
 
 
 def wait_until_ready(
-    files: UpFiles, api: AirflowApi, since: float, *, say: Callable[[str], None], console: Console
+    files: UpFiles,
+    api: AirflowApi,
+    since: float,
+    *,
+    say: Callable[[str], None],
+    console: Console,
+    check: Callable[[], None],
 ) -> Readiness:
-    """Say each component once it is healthy; gives how it stands in the end.
+    """Say each component once it is healthy; gives how it stands in the end. `check` raises to end the wait.
 
     :raises StartFailed: a component does not come up.
     """
@@ -49,6 +55,7 @@ def wait_until_ready(
     status = console.status("starting") if console.is_terminal else nullcontext()
     with status as spinner:
         while True:
+            check()
             readiness = look(files.layout, api, since)
             progress.update(readiness)
             if readiness.is_healthy:
