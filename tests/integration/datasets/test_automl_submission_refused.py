@@ -70,7 +70,7 @@ def _settings(**changes: Any) -> dict[str, Any]:
         ({"exclude_columns": ["label"]}, ("exclude_columns", "'label'")),
         ({"exclude_columns": ["nowhere"]}, ("exclude_columns", "'nowhere'")),
         ({"exclude_columns": [c for c in _HEADER.strip().split(",") if c != "label"]}, ("no column is left",)),
-        ({"experiment_name": " "}, ("experiment_name",)),
+        ({"experiment_name": " "}, ("experiment name ' '",)),
     ],
 )
 @pytest.mark.usefixtures("datasets", "unchanged")

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.integration
 
 _BLOCK_ROWS = 200_000
 _SIZE = 200_000_000
-_PEAK_MB = 900
+_PEAK_MB = 1000
+"""870 to 915 were measured, by how the machine is loaded; one more copy of the table is 200 more."""
 
 
 def _write_csv(path: Path) -> int:
