@@ -7,9 +7,18 @@ neither terminal nor active-by-name, and waiting code treats it as "keep polling
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
-class RunStatus(StrEnum):
+class _OpenEnum(StrEnum):
+    """Its members and, for any other text, its `UNKNOWN`."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls["UNKNOWN"] if isinstance(value, str) else None
+
+
+class RunStatus(_OpenEnum):
     """Status of a run or child run (azureml-core `RunStatus`)."""
 
     NOT_STARTED = "NotStarted"
@@ -22,10 +31,6 @@ class RunStatus(StrEnum):
     FAILED = "Failed"
     CANCELED = "Canceled"
     UNKNOWN = "Unknown"
-
-    @classmethod
-    def _missing_(cls, value: object) -> RunStatus | None:
-        return cls.UNKNOWN if isinstance(value, str) else None
 
     @classmethod
     def parse(cls, text: str) -> RunStatus:
@@ -52,7 +57,7 @@ ACTIVE_RUN_STATUSES = frozenset(
 )
 
 
-class ServiceState(StrEnum):
+class ServiceState(_OpenEnum):
     """State of a web service (azureml-core `Webservice.state`)."""
 
     TRANSITIONING = "Transitioning"
@@ -60,10 +65,6 @@ class ServiceState(StrEnum):
     UNHEALTHY = "Unhealthy"
     FAILED = "Failed"
     UNKNOWN = "Unknown"
-
-    @classmethod
-    def _missing_(cls, value: object) -> ServiceState | None:
-        return cls.UNKNOWN if isinstance(value, str) else None
 
     @classmethod
     def parse(cls, text: str) -> ServiceState:
@@ -75,13 +76,9 @@ SETTLED_SERVICE_STATES = frozenset({ServiceState.HEALTHY, ServiceState.UNHEALTHY
 FAILED_SERVICE_STATES = frozenset({ServiceState.UNHEALTHY, ServiceState.FAILED})
 
 
-class PipelineStatus(StrEnum):
+class PipelineStatus(_OpenEnum):
     """Status of a published pipeline (azureml-pipeline-core `PublishedPipeline.status`)."""
 
     ACTIVE = "Active"
     DISABLED = "Disabled"
     UNKNOWN = "Unknown"
-
-    @classmethod
-    def _missing_(cls, value: object) -> PipelineStatus | None:
-        return cls.UNKNOWN if isinstance(value, str) else None

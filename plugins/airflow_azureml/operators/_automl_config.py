@@ -34,6 +34,10 @@ class AutoMLArguments(Protocol):
     seed: Any
 
 
+AUTOML_FIELDS = tuple(AutoMLArguments.__annotations__)
+"""Their names: templates may stand in every one."""
+
+
 def automl_config(given: AutoMLArguments, dataset_name: str) -> AutoMLConfig:
     """The parameters of AutoML on that dataset.
 

@@ -11,7 +11,13 @@ from airflow_azureml._provenance import airflow_tags
 from airflow_azureml._references import Reference, dataset_reference
 from airflow_azureml._run_progress import Snapshot
 from airflow_azureml._submission import submission_key
-from airflow_azureml.operators._automl_config import automl_config, check_columns, compute_target, limit_seconds
+from airflow_azureml.operators._automl_config import (
+    AUTOML_FIELDS,
+    automl_config,
+    check_columns,
+    compute_target,
+    limit_seconds,
+)
 from airflow_azureml.operators._awaitable import Plan
 from airflow_azureml.operators._remote_run import OWN_LIMIT, AzureMLRemoteRunOperator
 from airflow_azureml.results import AutoMLRunResult, VersionResult, short_classes, short_findings
@@ -74,26 +80,11 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
 
     template_fields: Sequence[str] = (
         *AzureMLRemoteRunOperator.template_fields,
+        *AUTOML_FIELDS,
         "dataset",
         "dataset_version",
-        "label_column_name",
         "experiment_name",
         "model_name",
-        "primary_metric",
-        "experiment_timeout_minutes",
-        "iterations",
-        "max_concurrent_iterations",
-        "allowed_models",
-        "blocked_models",
-        "enable_early_stopping",
-        "n_cross_validations",
-        "validation_size",
-        "experiment_exit_score",
-        "exclude_columns",
-        "compute_target",
-        "vm_size",
-        "max_nodes",
-        "seed",
         "model_tags",
         "queue_timeout_minutes",
     )

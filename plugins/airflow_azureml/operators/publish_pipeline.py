@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import dataset_reference
 from airflow_azureml.links import AzureMLPipelineLink
-from airflow_azureml.operators._automl_config import automl_config, check_columns, compute_target
+from airflow_azureml.operators._automl_config import AUTOML_FIELDS, automl_config, check_columns, compute_target
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import PublishedPipelineResult, short_text
 from azureml_workspace.errors import InvalidRequest
@@ -58,29 +58,14 @@ class AzureMLPublishPipelineOperator(AzureMLBaseOperator):
 
     template_fields: Sequence[str] = (
         *AzureMLBaseOperator.template_fields,
+        *AUTOML_FIELDS,
         "name",
         "dataset",
         "dataset_version",
-        "label_column_name",
         "experiment_name",
         "model_name",
         "model_tags",
         "description",
-        "primary_metric",
-        "experiment_timeout_minutes",
-        "iterations",
-        "max_concurrent_iterations",
-        "allowed_models",
-        "blocked_models",
-        "enable_early_stopping",
-        "n_cross_validations",
-        "validation_size",
-        "experiment_exit_score",
-        "exclude_columns",
-        "compute_target",
-        "vm_size",
-        "max_nodes",
-        "seed",
     )
     operator_extra_links = (AzureMLPipelineLink(),)
 
