@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from azureml_local.background import BackgroundLoop
 from azureml_local.files import no_room_as_storage_full, write_json
 from azureml_local.jobs.files import EVENTS_FILE, JOB_FILE, LOG_FILE, PID_FILE, JobFile, forget_job
 from azureml_local.jobs.job import MOST_STARTS, Job, Outcome
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 JOB_MODULE = "azureml_local.automl"
 POLL_SECONDS = 0.2
 _IDLE_SECONDS = 5.0
-_AFTER_ERROR_SECONDS = 5.0
 _WAITING = frozenset({RunStatus.NOT_STARTED, RunStatus.QUEUED})
 _STATUS_OF_PHASE = {
     "profile": RunStatus.PREPARING,
@@ -74,23 +73,19 @@ class Dispatcher:
         self._cores = cores or machine_cores()
         self._jobs: dict[str, Job] = {}
         self._troubles = TroubleLog(logger)
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self._loop = BackgroundLoop("dispatcher", self.step, self._troubles)
 
     def start(self) -> None:
         """Take up what an earlier server left, and go on, in the background."""
-        self._thread.start()
+        self._loop.start()
 
     def wake(self) -> None:
         """Look at the queue now: something was submitted or cancelled."""
-        self._wake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
         """Stop following. The jobs themselves go on."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join()
+        self._loop.stop()
 
     def step(self) -> float:
         """Look at every run once; gives the seconds until the next look is worth it."""
@@ -100,14 +95,6 @@ class Dispatcher:
                 self._troubles.attempt(run.run_id, partial(self._look_at, run))
         self._start_waiting([run for run in active if run.status in _WAITING])
         return POLL_SECONDS if active else _IDLE_SECONDS  # a submission wakes the thread
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            pause = _AFTER_ERROR_SECONDS
-            with self._troubles.isolated("the dispatcher"):
-                pause = self.step()
-            self._wake.wait(pause)
-            self._wake.clear()
 
     def _look_at(self, run: ActiveRun) -> None:
         if run.run_id in self._jobs:

@@ -7,12 +7,12 @@ this process: the next orchestrator goes on, and what was done but not noted is 
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from azureml_local.background import BackgroundLoop
 from azureml_local.files import no_room_as_storage_full, sweep_temporaries, write_json
 from azureml_local.jobs.results import automl_result
 from azureml_local.jobs.submission import AutoMLRuns
@@ -48,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 _IDLE_SECONDS = 5.0
-_AFTER_ERROR_SECONDS = 5.0
 
 
 class Orchestrator:
@@ -63,26 +62,22 @@ class Orchestrator:
         self._automl = automl
         self._models = models
         self._troubles = TroubleLog(logger)
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
+        self._loop = BackgroundLoop("orchestrator", self.step, self._troubles)
 
     def start(self) -> None:
         """Go on with the runs that an earlier server left, in the background."""
         for found in self._runs.active():
             for folder in self._own_folders(found):
                 sweep_temporaries(folder / OUTPUTS)
-        self._thread.start()
+        self._loop.start()
 
     def wake(self) -> None:
         """Look at the runs now: one was submitted or cancelled."""
-        self._wake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
         """Stop. The next server goes on where this one stood."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join()
+        self._loop.stop()
 
     def step(self) -> float:
         """Look at every run once; gives the seconds until the next look is worth it."""
@@ -90,14 +85,6 @@ class Orchestrator:
         for found in active:
             self._troubles.attempt(f"pipeline run {found.run.run_id}", partial(self._look_at, found))
         return POLL_SECONDS if active else _IDLE_SECONDS
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            pause = _AFTER_ERROR_SECONDS
-            with self._troubles.isolated("the orchestrator"):
-                pause = self.step()
-            self._wake.wait(pause)
-            self._wake.clear()
 
     def _look_at(self, found: StoredPipelineRun) -> None:
         automl = found.step(AUTOML_STEP)

@@ -44,7 +44,8 @@ class ServiceStatus(Record):
     """Actual state (`status.json`). `generation` is the last one applied or refused; `error` says why, else empty.
 
     `switched_generation` is the same for keys and the insights switch alone, which do not wait for a model to load.
-    `model_version` is the one that is served, None when there is none. `pid_started` is in Unix seconds.
+    `model_version` is the one that is served, None when there is none. `pid_started` is in Unix seconds. `port_taken`:
+    it Failed because somebody else listens on its port.
     """
 
     pid: int
@@ -54,6 +55,7 @@ class ServiceStatus(Record):
     error: str
     model_version: int | None
     switched_generation: int = 0
+    port_taken: bool = False
 
 
 def write_config(service_dir: Path, config: ServiceConfig) -> None:

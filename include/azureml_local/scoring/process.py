@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -38,6 +39,10 @@ _SWITCH_SECONDS = 0.0005
 """How long a thread with a long batch may keep the interpreter from the event loop; a tenth of Python's default."""
 
 
+class _PortTaken(InvalidRequest):
+    """Somebody else listens on the port."""
+
+
 def run_service(service_dir: Path) -> int:
     """Serve until SIGTERM; gives the exit code. A start that fails is told in `status.json` and the log."""
     log_to_stdout(service_dir / LOG_FILE)
@@ -55,7 +60,7 @@ def run_service(service_dir: Path) -> int:
         listener = _listen(config)
         serving = _load(service_dir, config)
     except InvalidRequest as error:
-        return _fail(service_dir, identity, generation, str(error))
+        return _fail(service_dir, identity, generation, str(error), port_taken=isinstance(error, _PortTaken))
     except Exception as error:
         log.exception("unexpected error at start")
         return _fail(service_dir, identity, generation, f"{type(error).__name__}: {error}")
@@ -63,7 +68,9 @@ def run_service(service_dir: Path) -> int:
     return 0
 
 
-def _fail(service_dir: Path, identity: ProcessIdentity, generation: int, reason: str) -> int:
+def _fail(
+    service_dir: Path, identity: ProcessIdentity, generation: int, reason: str, *, port_taken: bool = False
+) -> int:
     log.critical("failed to start: %s", reason)
     failed = ServiceStatus(
         pid=identity.pid,
@@ -72,6 +79,7 @@ def _fail(service_dir: Path, identity: ProcessIdentity, generation: int, reason:
         state="Failed",
         error=reason,
         model_version=None,
+        port_taken=port_taken,
     )
     write_status(service_dir, failed)
     return 1
@@ -133,10 +141,12 @@ def _listen(config: ServiceConfig) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
+        listener.listen(_BACKLOG)  # two that bound one port at the same time are told apart only here
     except (OSError, OverflowError) as error:
         listener.close()
-        raise InvalidRequest(f"cannot listen on {config.host}:{config.port}: {error}.") from error
-    listener.listen(_BACKLOG)
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        kind = _PortTaken if taken else InvalidRequest
+        raise kind(f"cannot listen on {config.host}:{config.port}: {error}.") from error
     listener.set_inheritable(False)
     _raise_file_limit()
     return listener

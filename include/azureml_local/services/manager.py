@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,8 @@ from azureml_local.insights.query import summarize
 from azureml_local.paths import Home
 from azureml_local.processes import wait_until
 from azureml_local.scoring.config import INSIGHTS_FILE, LOG_FILE, read_keys, write_keys
-from azureml_local.services.ports import PortRange, is_free
+from azureml_local.services.allocation import PortAllocator
+from azureml_local.services.ports import PortRange
 from azureml_local.services.process import ServiceCommand, scoring_command
 from azureml_local.services.records import deployment, web_service
 from azureml_local.services.supervisor import Supervisor, new_key
@@ -48,11 +48,9 @@ class ServiceManager:
         self._home = home
         self._store = store
         self._models = models
-        self._host = host
         self._advertised_host = advertised_host
-        self._ports = ports
-        self._giving_ports = threading.Lock()
-        self._supervisor = Supervisor(home, store, command)
+        self._ports = PortAllocator(host, ports, store)
+        self._supervisor = Supervisor(home, store, self._ports, command)
 
     def start(self) -> None:
         """Take up what an earlier server left, and look after it in the background."""
@@ -149,11 +147,11 @@ class ServiceManager:
 
     def _create(self, settings: DeploySettings) -> StoredService:
         name, now = settings.service_name, datetime.now(UTC)
-        with self._giving_ports:  # until it is stored, nobody else knows that the port is taken
+        with self._ports.giving:
             service = StoredService(
                 name=name,
-                host=self._host,
-                port=self._free_port(),
+                host=self._ports.host,
+                port=self._ports.free(),
                 generation=1,
                 state=ServiceState.TRANSITIONING,
                 wanted=deployment(settings),
@@ -183,9 +181,9 @@ class ServiceManager:
         )
         process = self._supervisor.watch(service.name).process
         process.forgive()
-        with self._giving_ports:
-            if not process.is_alive() and not is_free(service.host, service.port):
-                updated = replace(updated, port=self._free_port())
+        with self._ports.giving:
+            if not process.is_alive() and self._ports.is_lost(service):
+                updated = replace(updated, port=self._ports.free())
             return self._supervisor.ask(updated)
 
     def _adjust(self, service: StoredService, settings: DeploySettings) -> StoredService:
@@ -215,9 +213,6 @@ class ServiceManager:
                 f"service {service.name!r}: {what} is stored, but its process does not follow (for "
                 f"{FOLLOW_SECONDS:.0f} s now) and may go on with what was before; look at its state and its log."
             )
-
-    def _free_port(self) -> int:
-        return self._ports.pick(self._host, {service.port for service in self._store.list_all()})
 
     def _record(self, service: StoredService) -> WebService:
         return web_service(service, self._advertised_host)

@@ -59,6 +59,14 @@ class Watch:
         return time.monotonic() - self.silent_since if self.silent_probes else 0.0
 
 
+def never_got_its_port(service: StoredService, watch: Watch) -> bool:
+    """Whether another program took the port of a new service first, so that it may have another: nobody was told of it."""
+    if service.live is not None or watch.process.is_given_up:
+        return False
+    status = watch.process.status()
+    return status is not None and status.port_taken and status.generation >= service.generation
+
+
 def look_at(service: StoredService, watch: Watch) -> StoredService:
     """The service as it is now; equal to `service` when nothing changed. A grown generation wants to be written."""
     if service.state is ServiceState.FAILED:

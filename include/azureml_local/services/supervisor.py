@@ -12,54 +12,52 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from azureml_local.background import BackgroundLoop
 from azureml_local.files import no_room_as_storage_full, remove_tree, sweep_temporaries
 from azureml_local.paths import Home
 from azureml_local.processes import find_workers
 from azureml_local.scoring.config import read_config, read_keys, write_config, write_keys
+from azureml_local.services.allocation import PortAllocator
 from azureml_local.services.process import SCORING_MODULE, ServiceCommand, ServiceProcess
 from azureml_local.services.records import service_config
-from azureml_local.services.supervision import Watch, look_at
+from azureml_local.services.supervision import Watch, look_at, never_got_its_port
 from azureml_local.store.services import ServiceStore, StoredService
 from azureml_local.troubles import TroubleLog
-from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.errors import Conflict, InvalidRequest
 from azureml_workspace.records import ServiceKeys
 from azureml_workspace.statuses import ServiceState
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-_AFTER_ERROR_SECONDS = 5.0
 
 
 class Supervisor:
     """Owns the processes of the web services. Whoever changes a service holds its lock (`lock`)."""
 
-    def __init__(self, home: Home, store: ServiceStore, command: ServiceCommand) -> None:
+    def __init__(self, home: Home, store: ServiceStore, ports: PortAllocator, command: ServiceCommand) -> None:
         self._home = home
         self._store = store
+        self._ports = ports
         self._command = command
         self._watches: dict[str, Watch] = {}
         self._troubles = TroubleLog(logger)
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._loop = BackgroundLoop("supervisor", self.step, self._troubles)
 
     def start(self) -> None:
         """Take up the services that still run, start again those that do not, and go on in the background."""
         self._take_up()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Stop looking after the services. Their processes go on."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join()
+        self._loop.stop()
 
     def wake(self) -> None:
         """Look at the services now: something was asked for."""
-        self._wake.set()
+        self._loop.wake()
 
     def lock(self, name: str) -> threading.RLock:
         """The lock of one service."""
@@ -110,14 +108,6 @@ class Supervisor:
             self._troubles.attempt(f"service {name}", partial(self._look_at, name))
         return POLL_SECONDS
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            pause = _AFTER_ERROR_SECONDS
-            with self._troubles.isolated("the supervisor"):
-                pause = self.step()
-            self._wake.wait(pause)
-            self._wake.clear()
-
     def _look_at(self, name: str) -> None:
         with self.lock(name):
             service = self._store.find(name)
@@ -125,7 +115,11 @@ class Supervisor:
                 self._keep(service)
 
     def _keep(self, service: StoredService) -> None:
-        now = look_at(service, self.watch(service.name))
+        watch = self.watch(service.name)
+        if never_got_its_port(service, watch):
+            self._move(service, watch)
+            return
+        now = look_at(service, watch)
         if now == service:
             return
         if now.generation != service.generation:
@@ -133,6 +127,17 @@ class Supervisor:
         self._store.save(replace(now, updated_at=datetime.now(UTC)))
         if now.state is not service.state:
             logger.info("service %s: %s -> %s %s", now.name, service.state.value, now.state.value, now.error)
+
+    def _move(self, service: StoredService, watch: Watch) -> None:
+        """Give the service another port, on which its next process will listen."""
+        watch.process.end(f"{service.host}:{service.port} was taken", quick=True)
+        try:
+            with self._ports.giving:
+                moved = self.ask(replace(service, port=self._ports.free()))
+        except Conflict as error:
+            self._store.save(replace(service, state=ServiceState.FAILED, error=str(error)))
+        else:
+            logger.info("service %s: port %d was taken, moved to %d", service.name, service.port, moved.port)
 
     def _take_up(self) -> None:
         services = self._store.list_all()

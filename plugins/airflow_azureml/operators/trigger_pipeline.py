@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from azureml_workspace.protocol import Workspace
     from azureml_workspace.records import PipelineResult, PublishedPipeline, Run
+
+_MOST_NAMED = 10
+"""Pipelines that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +197,19 @@ def _find(workspace: Workspace, reference: PipelineReference) -> PublishedPipeli
             return workspace.get_pipeline(reference.pipeline_id)
         return workspace.find_pipeline(reference.name, reference.version)
     except NotFound as error:
-        known = sorted({f"{found.name} version {found.version}" for found in workspace.list_pipelines()})
-        there = f"Published are: {', '.join(known[:10])}." if known else "None is published."
         raise NotFound(
-            f"{error} {there} A DAG with AzureMLPublishPipelineOperator publishes one; "
+            f"{error} {_published(workspace, reference.name)} A DAG with AzureMLPublishPipelineOperator publishes one; "
             "in this project that is bank_marketing_publish_pipeline, to be run once."
         ) from error
+
+
+def _published(workspace: Workspace, name: str) -> str:
+    """What there is to choose from, the names most like `name` first, since that is probably mistyped."""
+    known = {(found.name, found.version) for found in workspace.list_pipelines()}
+    if not known:
+        return "None is published."
+    likeness = {there: SequenceMatcher(None, name, there[0]).ratio() for there in known}
+    nearest = sorted(known, key=lambda there: (-likeness[there], there))
+    first = ", ".join(f"{named} version {version}" for named, version in nearest[:_MOST_NAMED])
+    more = f" and {len(nearest) - _MOST_NAMED} more" if len(nearest) > _MOST_NAMED else ""
+    return f"Published are: {first}{more}."

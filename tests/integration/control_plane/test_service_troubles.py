@@ -17,6 +17,7 @@ from tests.local_server import eventually
 
 from azureml_local.paths import Home
 from azureml_local.services import supervision
+from azureml_local.services.allocation import PortAllocator
 from azureml_local.services.ports import PortRange
 from azureml_local.services.process import answers
 from azureml_local.services.supervisor import Supervisor
@@ -28,6 +29,7 @@ from azureml_workspace.statuses import ServiceState
 pytestmark = pytest.mark.integration
 
 NAME = "svc"
+ANY_PORT = PortRange(0, 0)
 FIRST = DeploySettings(service_name=NAME, model_name="bank", model_version=1)
 CRASHING = replace(FIRST, model_version=2)
 
@@ -55,7 +57,25 @@ class Services:
 
     def __init__(self, home: Home, store: ServiceStore) -> None:
         self.store = store
-        self.supervisor = Supervisor(home, store, crashing_command)
+        self.supervisor = Supervisor(home, store, PortAllocator("127.0.0.1", ANY_PORT, store), crashing_command)
+
+    def add(self, port: int) -> None:
+        """A new service, which has model version 1 to serve."""
+        now = datetime.now(UTC)
+        service = StoredService(
+            name=NAME,
+            host="127.0.0.1",
+            port=port,
+            generation=1,
+            state=ServiceState.TRANSITIONING,
+            wanted=FIRST,
+            created_at=now,
+            updated_at=now,
+            app_insights_enabled=False,
+            tags={},
+        )
+        self.supervisor.write_files(service)
+        self.store.save(service)
 
     def get(self) -> StoredService:
         found = self.store.find(NAME)
@@ -81,37 +101,29 @@ class Services:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """A service that has model version 1 to serve, Healthy."""
+def supervised(tmp_path: Path) -> Iterator[Services]:
+    """A supervisor at work, with two versions of a model and no service yet."""
     home = Home(tmp_path / "home")
     home.create()
     for version in (1, 2):
         build_package(home.model("bank", version))
     database = Database(home.database)
-    now = datetime.now(UTC)
-    service = StoredService(
-        name=NAME,
-        host="127.0.0.1",
-        port=PortRange(0, 0).pick("127.0.0.1", ()),
-        generation=1,
-        state=ServiceState.TRANSITIONING,
-        wanted=FIRST,
-        created_at=now,
-        updated_at=now,
-        app_insights_enabled=False,
-        tags={},
-    )
     made = Services(home, ServiceStore(database))
-    made.supervisor.write_files(service)
-    made.store.save(service)
     made.supervisor.start()
     try:
-        made.reaches(ServiceState.HEALTHY)
         yield made
     finally:
         made.supervisor.stop()
         made.supervisor.remove(NAME)
         database.close()
+
+
+@pytest.fixture
+def services(supervised: Services) -> Services:
+    """A service that has model version 1 to serve, Healthy."""
+    supervised.add(ANY_PORT.pick("127.0.0.1", ()))
+    supervised.reaches(ServiceState.HEALTHY)
+    return supervised
 
 
 def test_an_update_that_crashes_the_process_leaves_the_service_up(services: Services) -> None:
@@ -142,6 +154,18 @@ def test_a_port_that_is_taken_for_a_while(services: Services) -> None:
             other.listen()
         services.reaches(ServiceState.UNHEALTHY, "cannot listen on")
     services.reaches(ServiceState.HEALTHY)
+
+
+def test_a_port_that_somebody_else_took_first_is_given_up_for_another(supervised: Services) -> None:
+    """As when two servers of one machine give their services the same free port at the same moment."""
+    with socket.socket() as quicker:
+        quicker.bind(("127.0.0.1", 0))
+        quicker.listen()
+        taken = quicker.getsockname()[1]
+        supervised.add(taken)
+        moved = supervised.reaches(ServiceState.HEALTHY)
+    assert moved.port != taken
+    assert answers(moved.host, moved.port)
 
 
 def _binds(other: socket.socket, port: int) -> bool:

@@ -10,7 +10,7 @@ from tests.unit.airflow_azureml.fake_pipelines import FakePipelines, definition
 
 from airflow_azureml._waiting import WaitTimeout
 from airflow_azureml.operators.trigger_pipeline import AzureMLTriggerPipelineOperator
-from azureml_workspace.errors import WorkspaceError
+from azureml_workspace.errors import NotFound, WorkspaceError
 from azureml_workspace.statuses import PipelineStatus, RunStatus
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -155,6 +155,14 @@ def test_a_wrong_argument_submits_nothing(
     assert words in str(caught.value)
     assert "submit_pipeline" not in pipelines.names()
     assert context.xcom == {}
+
+
+def test_the_pipelines_of_the_most_similar_names_are_told_first(pipelines: FakePipelines, context: TaskContext) -> None:
+    (found, *_) = pipelines.pipelines
+    names = [*(f"another-{number}" for number in range(12)), "churn-weekly"]
+    pipelines.pipelines = [replace(found, name=name, version=1) for name in names]
+    with pytest.raises(NotFound, match=r"Published are: churn-weekly version 1, another.* and 3 more\."):
+        operator(pipeline="churn-weakly").execute(context)  # type: ignore[arg-type]
 
 
 def test_nothing_published_says_what_to_do(pipelines: FakePipelines, context: TaskContext) -> None:

@@ -11,7 +11,9 @@ from fastapi.testclient import TestClient
 from tests.unit.control_plane.pipeline_http import BASE, TOKEN
 from tests.unit.control_plane.pipeline_parts import LABELLED, Pipelines, definition
 
+from azureml_local.jobs.dispatcher import Dispatcher
 from azureml_local.paths import Home
+from azureml_local.pipelines.orchestrator import Orchestrator
 from azureml_local.server.app import create_app
 from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_local.store.computes import ComputeStore
@@ -103,14 +105,15 @@ def pipelines(
 
 
 @pytest.fixture
-def workspace(home: Home) -> LocalWorkspace:
+def workspace(home: Home, monkeypatch: pytest.MonkeyPatch) -> LocalWorkspace:
+    """A workspace in which no run goes on by itself."""
+    for looks_after_runs in (Dispatcher, Orchestrator):
+        monkeypatch.setattr(looks_after_runs, "step", lambda _: 60.0)
     return LocalWorkspace(WorkspaceConfig(home=home, base_url=BASE))
 
 
 @pytest.fixture
-def client(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    for thread in (workspace.dispatcher, workspace.orchestrator):
-        monkeypatch.setattr(thread, "step", lambda: 60.0)
+def client(workspace: LocalWorkspace) -> Iterator[TestClient]:
     with TestClient(create_app(workspace, TOKEN, lambda: None), headers={"Authorization": f"Bearer {TOKEN}"}) as opened:
         opened.post("/v1/datasets/people/versions", content=LABELLED.encode())
         opened.put("/v1/computes/cpu-cluster", json={"name": "cpu-cluster"})

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from azureml_local.paths import Home
 from azureml_local.server.app import create_app
 from azureml_local.server.streaming import file_as_it_is_now
-from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
+from azureml_local.server.workspace import LocalWorkspace
 from azureml_workspace.errors import ServiceUnavailable, StorageFull, Throttled
 from azureml_workspace.statuses import RunStatus
 
@@ -25,13 +25,7 @@ SETTINGS = {"experiment_name": "exp", "dataset_name": "people", "dataset_version
 
 
 @pytest.fixture
-def workspace(home: Home) -> LocalWorkspace:
-    return LocalWorkspace(WorkspaceConfig(home=home, base_url="http://127.0.0.1:1"))
-
-
-@pytest.fixture
-def client(workspace: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setattr(workspace.dispatcher, "step", lambda: 60.0)
+def client(workspace: LocalWorkspace) -> Iterator[TestClient]:
     app = create_app(workspace, TOKEN, lambda: None)
     with TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}) as opened:
         yield opened

@@ -9,6 +9,8 @@ import pytest
 
 from azureml_local.paths import Home
 from azureml_local.services import supervisor as module
+from azureml_local.services.allocation import PortAllocator
+from azureml_local.services.ports import PortRange
 from azureml_local.services.supervision import Watch
 from azureml_local.services.supervisor import Supervisor
 from azureml_local.store.database import Database
@@ -45,7 +47,7 @@ def test_one_service_in_trouble_stops_no_other_and_is_logged_once(
                 tags={},
             )
         )
-    supervisor = Supervisor(home, store, nothing)
+    supervisor = Supervisor(home, store, PortAllocator("127.0.0.1", PortRange(0, 0), store), nothing)
 
     def look(service: StoredService, watch: Watch) -> StoredService:
         if service.name == "first":
