@@ -60,7 +60,7 @@ class Watch:
 
 
 def never_got_its_port(service: StoredService, watch: Watch) -> bool:
-    """Whether another program took a new service's port first. It may have another then: nobody was told of this one."""
+    """Whether another program took a new service's port first; it may have another: nobody was told of this one."""
     if service.live is not None or watch.process.is_given_up:
         return False
     status = watch.process.status()
