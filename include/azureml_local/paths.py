@@ -36,7 +36,7 @@ class Home:
         ours = [self.datasets, self.runs, self.models, self.services, self.temporaries]
         for folder in ours:
             folder.mkdir(exist_ok=True, mode=0o700)
-        names = {folder.name for folder in ours} | {self.token_file.name}
+        names = {folder.name for folder in ours} | {self.token_file.name, self.azure_api.name}
         if all(entry.name in names or entry.name.startswith(_OUR_PREFIXES) for entry in self.root.iterdir()):
             ours.append(self.root)
         for folder in ours:
@@ -102,6 +102,11 @@ class Home:
     def services(self) -> Path:
         """One folder per web service."""
         return self.root / "services"
+
+    @property
+    def azure_api(self) -> Path:
+        """What Azure's own REST surface keeps (`serve --azureml-sdk`)."""
+        return self.root / "azure_api"
 
     @property
     def temporaries(self) -> Path:

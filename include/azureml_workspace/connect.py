@@ -35,6 +35,11 @@ ADAPTERS: dict[str, Adapter] = {
         insights_hint="python -m azureml_local requests {service}",
         has_portal=False,
     ),
+    "azure_v1": Adapter(
+        opener="azureml_workspace.azure_v1.workspace:open_azure_v1",
+        insights_hint="Application Insights of the workspace, Logs: requests | where cloud_RoleName == '{service}'",
+        has_portal=True,
+    ),
 }
 """By backend name."""
 

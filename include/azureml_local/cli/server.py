@@ -45,11 +45,23 @@ def _address_arguments(parser: argparse.ArgumentParser) -> None:
         help="host in the addresses that clients are given, when they do not reach it under --host: the name of the "
         f"container, for one. The variable {TOKEN_VARIABLE} may give the token.",
     )
+    parser.add_argument(
+        "--azureml-sdk",
+        action="store_true",
+        help="answer the Azure ML SDK v1 too, as if this were Azure (`sdk-env` prints what its process has to know)",
+    )
+    parser.add_argument(
+        "--sdk-ports",
+        default="8791,8792",
+        metavar="HTTP,HTTPS",
+        help="the ports for the SDK, 0 for any free ones (default: %(default)s)",
+    )
 
 
 def _serve(home: Home, options: argparse.Namespace) -> int:
     ports = PortRange.parse(options.service_ports)
     # Everything else here starts in a tenth of a second; the server needs its libraries.
+    from azureml_local.azure_api.serving import SdkPorts
     from azureml_local.server.serve import ServeConfig, serve
 
     def announce(url: str) -> None:
@@ -61,6 +73,7 @@ def _serve(home: Home, options: argparse.Namespace) -> int:
         advertised_host=options.advertise_host,
         port=options.port,
         service_ports=ports,
+        azureml_sdk=SdkPorts.parse(options.sdk_ports) if options.azureml_sdk else None,
         token=os.environ.pop(TOKEN_VARIABLE, None),  # jobs and web services inherit the environment, and need no token
     )
     serve(config, announce)
@@ -79,6 +92,8 @@ def _start(home: Home, options: argparse.Namespace) -> int:
     command += ["--port", str(options.port), "--service-ports", options.service_ports]
     if options.advertise_host is not None:
         command += ["--advertise-host", options.advertise_host]
+    if options.azureml_sdk:
+        command += ["--azureml-sdk", "--sdk-ports", options.sdk_ports]
     with home.output_file.open("wb") as output:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from azureml_local.azure_api.environment import read_environment
 from azureml_local.cli.console import NOT_RUNNING, OK, Command, complain, connect, no_arguments, say
 from azureml_local.paths import Home
 from azureml_local.server.instance import ServerInfo
@@ -42,6 +44,16 @@ def _asks_server(answer: Callable[[Any, argparse.Namespace], None]) -> Callable[
         return OK
 
     return run
+
+
+def _sdk_environment(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
+    variables = read_environment(home.azure_api)
+    if variables is None:
+        complain("this server never answered the Azure ML SDK; start it with `serve --azureml-sdk`")
+        return NOT_RUNNING
+    for name, value in variables.items():
+        say(f"export {name}={shlex.quote(value)}")
+    return OK
 
 
 def _keys(server: Any, options: argparse.Namespace) -> None:
@@ -148,6 +160,7 @@ COMMANDS = {
         _pipelines_arguments,
         _asks_server(_pipelines),
     ),
+    "sdk-env": Command("print what a process with the Azure ML SDK has to know", no_arguments, _sdk_environment),
 }
 """By name."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import uvicorn
 
+from azureml_local.azure_api.serving import AzureApi, SdkPorts
 from azureml_local.jobs.dispatcher import JobCommand, automl_command
 from azureml_local.paths import Home
 from azureml_local.server.app import create_app
@@ -38,6 +39,7 @@ class ServeConfig:
 
     `advertised_host` is what the addresses name that clients are given, where they do not reach `host`: in a network
     of containers. `token` is the control plane's, from now on; None keeps the one there is, or makes one.
+    `azureml_sdk`: where the Azure ML SDK v1 finds this server as if it were Azure; None: nowhere.
     """
 
     home: Home
@@ -46,6 +48,7 @@ class ServeConfig:
     port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)
     service_ports: PortRange = DEFAULT_PORTS
+    azureml_sdk: SdkPorts | None = None
     job_command: JobCommand = automl_command
     cores: int | None = None
 
@@ -80,7 +83,11 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
             )
         )
 
+        sdk = AzureApi(config.home, workspace, token, config.azureml_sdk) if config.azureml_sdk is not None else None
+
         def announce() -> None:
+            if sdk is not None:
+                logger.info("the Azure ML SDK finds this server at %s", sdk.start().secure)
             ServerInfo.write(config.home, url)
             on_started(url)
 
@@ -105,6 +112,8 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
             ) from reason
         finally:
             config.home.server_file.unlink(missing_ok=True)
+            if sdk is not None:
+                sdk.stop()
             logger.info("local Azure ML stopped")
 
 

@@ -1,0 +1,34 @@
+"""The surface as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
+
+from azureml_local.azure_api import compute, resource_manager, signin
+from azureml_local.azure_api.authorization import RequireToken
+from azureml_local.azure_api.errors import on_http_error, on_workspace_error
+from azureml_local.azure_api.paths import WorkspacePaths
+from azureml_local.azure_api.surface import Surface
+from azureml_local.server.middleware import RequestLog
+from azureml_workspace.errors import WorkspaceError
+
+_SERVICES = (signin, resource_manager, compute)
+
+
+def create_app(surface: Surface, *, outermost: Sequence[Middleware] = ()) -> ASGIApp:
+    """All routes of the surface. `outermost` comes before everything else that looks at a request."""
+    return Starlette(
+        routes=[route for service in _SERVICES for route in service.routes(surface)],
+        middleware=[
+            *outermost,
+            Middleware(RequestLog),
+            Middleware(WorkspacePaths),
+            Middleware(RequireToken, issuer=surface.issuer),
+        ],
+        exception_handlers={WorkspaceError: on_workspace_error, HTTPException: on_http_error},
+    )

@@ -1,0 +1,40 @@
+"""Who may ask: an access token on every route but the few that lead to one."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from azureml_local.azure_api.errors import azure_error
+from azureml_local.azure_api.tokens import TokenIssuer
+from azureml_workspace.errors import Unauthorized
+
+OPEN_PREFIXES = ("/metadata/endpoints", "/discovery", "/signin/", "/common/")
+"""The description of the cloud and its services, and the sign-in."""
+SIGNED_PREFIXES = ("/blob/",)
+"""Blob storage has a key or a signature of its own in every request, as on Azure; its routes check that."""
+
+
+class RequireToken:
+    """Lets a request in only with a good access token, before anything of it is read."""
+
+    def __init__(self, app: ASGIApp, issuer: TokenIssuer) -> None:
+        self._app = app
+        self._issuer = issuer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and not scope["path"].startswith((*OPEN_PREFIXES, *SIGNED_PREFIXES)):
+            try:
+                self._issuer.check(_bearer_token(Headers(scope=scope).get("authorization", "")))
+            except Unauthorized as error:
+                await azure_error(401, "AuthenticationFailed", str(error))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _bearer_token(header: str) -> str:
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("no bearer token was sent.")
+    return token.strip()

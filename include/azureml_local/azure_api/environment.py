@@ -1,0 +1,36 @@
+"""What an SDK script's process has to know to come here and not to Azure: variables, and a `config.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from azureml_local.azure_api.addresses import CLOUD_NAME, RESOURCE_GROUP, SUBSCRIPTION_ID, WORKSPACE_NAME, Addresses
+from azureml_local.files import read_json, write_bytes, write_json
+
+ENVIRONMENT_FILE = "environment.json"
+CONFIG_FILE = "config.json"
+METADATA_PATH = "/metadata/endpoints?api-version=2019-05-01"
+
+
+def write_environment(folder: Path, addresses: Addresses, authority: Path) -> None:
+    """Write both files. `authority`: the certificate that clients have to trust."""
+    variables = {
+        "ARM_CLOUD_METADATA_URL": addresses.plain + METADATA_PATH,
+        "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
+        "REQUESTS_CA_BUNDLE": str(authority),
+        "SSL_CERT_FILE": str(authority),
+        # The SDK's telemetry goes to a public host; this switches it off, when it is set before the first import.
+        "HBI_WORKSPACE_JOB": "true",
+        "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
+    }
+    write_json(folder / ENVIRONMENT_FILE, variables)
+    config = {"subscription_id": SUBSCRIPTION_ID, "resource_group": RESOURCE_GROUP, "workspace_name": WORKSPACE_NAME}
+    write_bytes(folder / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config)) + b"\n")
+
+
+def read_environment(folder: Path) -> dict[str, str] | None:
+    """The variables, None when no server ever offered the surface there."""
+    found = read_json(folder / ENVIRONMENT_FILE)
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,72 @@
+"""Azure's answers that are no success, as errors of the seam."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from azureml_workspace.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ServiceUnavailable,
+    StorageFull,
+    Throttled,
+    Unauthorized,
+    WorkspaceError,
+)
+
+_BY_STATUS: dict[int, type[WorkspaceError]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    408: ServiceUnavailable,
+    409: Conflict,
+    412: Conflict,
+    429: Throttled,
+    507: StorageFull,
+}
+_LONGEST_MESSAGE = 1000
+
+
+def error_of(response: requests.Response) -> WorkspaceError:
+    """The error that `response` stands for, with Azure's own code and message."""
+    text = response.text
+    try:
+        body: Any = response.json()
+    except requests.exceptions.JSONDecodeError:
+        body = None
+    return error_of_status(response.status_code, _message(body, text) or response.reason, _retry_after(response))
+
+
+def error_of_status(status: int, message: str, retry_after: float | None = None) -> WorkspaceError:
+    """The error of an HTTP status. A server's trouble is ServiceUnavailable, any other refusal InvalidRequest."""
+    kind = _BY_STATUS.get(status) or (ServiceUnavailable if status >= 500 else InvalidRequest)
+    words = f"Azure ML answered {status}: {message[:_LONGEST_MESSAGE]}"
+    if kind is Throttled:
+        return Throttled(words, retry_after)
+    if status == requests.codes.forbidden:
+        words += (
+            " The identity that signed in has no role that allows it (AzureML Data Scientist on the workspace does)."
+        )
+    return kind(words)
+
+
+def _message(body: Any, text: str) -> str:
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return text.strip()[:200]
+    code, message = str(error.get("code") or ""), str(error.get("message") or "")
+    inner = error.get("innerError")
+    while isinstance(inner, dict):
+        code = str(inner.get("code") or code)
+        inner = inner.get("innerError")
+    return f"{message} ({code})" if code and code not in message else message
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    try:
+        return float(response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None

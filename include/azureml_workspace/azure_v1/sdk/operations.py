@@ -1,0 +1,12 @@
+"""The operations by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from azureml_workspace.azure_v1.sdk import compute
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    **compute.OPERATIONS,
+}
