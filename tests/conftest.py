@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.azure_server import AzureServer
 from tests.local_server import LocalServer
 
 
@@ -15,6 +16,17 @@ def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServ
     Give objects names of your own, and leave alone what others made.
     """
     server = LocalServer(tmp_path_factory.mktemp("azureml") / "home")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    """One local Azure ML that answers the Azure ML SDK too, and that all tests of the session share."""
+    root = tmp_path_factory.mktemp("azure")
+    server = AzureServer(root / "home", state_dir=root / "sdk")
     try:
         yield server.start()
     finally:

@@ -1,6 +1,7 @@
 """The workspaces that the contract is held against, and one AutoML run that all tests of a workspace share.
 
-A further adapter joins by a name in `ADAPTERS` and a fixture that gives its workspace.
+A further adapter joins by a name in `ADAPTERS` and a fixture that gives its workspace. `azure_v1` is the real SDK v1
+over real HTTP, against a local Azure ML that answers it as Azure does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.azure_server import AzureServer
 from tests.local_server import LocalServer
 
 from azureml_workspace.protocol import Workspace
@@ -25,7 +27,7 @@ from azureml_workspace.records import (
     Run,
 )
 
-ADAPTERS = ["local"]
+ADAPTERS = ["local", "azure_v1"]
 LABEL = "bought"
 TIMEOUT_MINUTES = 0.25
 
@@ -46,6 +48,11 @@ class Trained:
 @pytest.fixture(scope="session")
 def local_workspace(local_server: LocalServer) -> Workspace:
     return local_server.workspace()
+
+
+@pytest.fixture(scope="session")
+def azure_v1_workspace(azure_server: AzureServer) -> Workspace:
+    return azure_server.azure_workspace()
 
 
 @pytest.fixture(scope="session", params=ADAPTERS)

@@ -41,7 +41,7 @@ class Cloud:
 
 
 # The endpoints that https://management.azure.com/metadata/endpoints and its siblings list, and the domains of
-# https://learn.microsoft.com/azure/machine-learning/reference-machine-learning-cloud-parity and how-to-access-azureml-behind-firewall.
+# https://learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-firewall.
 _KNOWN = {
     cloud.name: cloud
     for cloud in (

@@ -43,7 +43,7 @@ class ComputeCalls:
         properties: dict[str, Any] = found["properties"]
         if properties["computeType"] != _AML_COMPUTE:
             raise InvalidRequest(
-                f"compute target {name!r} is of type {properties['computeType']}; AutoML needs an {_AML_COMPUTE} cluster."
+                f"compute target {name!r} is of type {properties['computeType']}; AutoML needs an {_AML_COMPUTE}."
             )
         inner = properties["properties"]
         scale = inner["scaleSettings"]

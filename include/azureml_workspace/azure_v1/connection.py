@@ -28,9 +28,11 @@ class AzureConnection:
     def arm_id(self) -> str:
         """The workspace as Resource Manager writes it."""
         names = self.settings
+        parts = (names.subscription_id, names.resource_group, names.workspace_name)
+        subscription, group, workspace = (quote(part, safe="") for part in parts)
         return (
-            f"/subscriptions/{quote(names.subscription_id, safe='')}/resourceGroups/{quote(names.resource_group, safe='')}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{quote(names.workspace_name, safe='')}"
+            f"/subscriptions/{subscription}/resourceGroups/{group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
         )
 
     @cached_property

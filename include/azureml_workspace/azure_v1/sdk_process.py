@@ -1,8 +1,8 @@
 """The SDK in a process of its own: started when it is first needed, ended when it takes too long.
 
-Why not in this one: importing the SDK costs seconds and 170 MB; it changes environment variables, prints what is nobody's
-business, deadlocks after a fork, and answers some errors only after minutes of silent repeats. A process can be given its
-own home folder and be ended at a deadline.
+Why not in this one: importing the SDK costs seconds and 170 MB; it changes environment variables, prints what is
+nobody's business, deadlocks after a fork, and answers some errors only after minutes of silent repeats. A process can
+be given its own home folder and be ended at a deadline.
 """
 
 from __future__ import annotations
