@@ -66,7 +66,8 @@ def insights_hint(settings: WorkspaceSettings, service_name: str) -> str:
 
 def has_portal(settings: WorkspaceSettings) -> bool:
     """Whether a browser can open the `portal_url` of its records. :raises InvalidRequest: no such backend."""
-    return _adapter(settings).has_portal
+    of_own_cloud = settings.azure is not None and settings.azure.cloud_metadata_url is not None
+    return _adapter(settings).has_portal and not of_own_cloud
 
 
 def _adapter(settings: WorkspaceSettings) -> Adapter:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from airflow_azureml._connection import CONN_TYPE, settings_of
 from airflow_azureml._interrupts import INTERRUPTS
 from azureml_workspace.connect import has_portal, insights_hint, open_workspace
-from azureml_workspace.errors import InvalidRequest, WorkspaceError
-from azureml_workspace.settings import WorkspaceSettings
+from azureml_workspace.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
     from azureml_workspace.protocol import Workspace
     from azureml_workspace.records import WebService
+    from azureml_workspace.settings import WorkspaceSettings
 
 HOW_TO_CONNECT = (
     "Make it under Admin > Connections (type Azure Machine Learning), with "
@@ -32,15 +32,20 @@ HOW_TO_CONNECT = (
 class AzureMLHook(BaseHook):
     """Opens the workspace that a connection of type `azureml` describes.
 
-    Connection: host is the workspace URL; the password, or the file named by the extra `token_file`, holds the token;
-    the extra `backend` names the adapter (default `local`).
+    The connection's extra `backend` names the adapter:
+
+    * `local` (default): host is the workspace URL; the password, or the file named by the extra `token_file`, holds
+      the token.
+    * `azure_v1`: Azure ML. The extras subscription_id, resource_group and workspace_name, or `workspace_config` (the
+      workspace's config.json), name the workspace; `sign_in` says how to sign in, login and password are the client's
+      id and secret. `docs/azure.md` has an example of each.
 
     :param azureml_conn_id: id of the connection.
     """
 
     conn_name_attr = "azureml_conn_id"
     default_conn_name = "azureml_default"
-    conn_type = "azureml"
+    conn_type = CONN_TYPE
     hook_name = "Azure Machine Learning"
 
     def __init__(self, azureml_conn_id: str = default_conn_name) -> None:
@@ -59,7 +64,7 @@ class AzureMLHook(BaseHook):
             connection = self.get_connection(self.azureml_conn_id)
         except AirflowNotFoundException as error:
             raise _missing(self.azureml_conn_id) from error
-        return _settings(connection, connection.extra_dejson)
+        return settings_of(connection, connection.extra_dejson)
 
     async def asettings(self) -> WorkspaceSettings:
         """The same, for an event loop, which must not be blocked."""
@@ -68,7 +73,7 @@ class AzureMLHook(BaseHook):
             extra = await connection.aextra_dejson()
         except AirflowNotFoundException as error:
             raise _missing(self.azureml_conn_id) from error
-        return _settings(connection, extra)
+        return await asyncio.to_thread(settings_of, connection, extra)
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -129,27 +134,3 @@ def _missing(conn_id: str) -> AirflowNotFoundException:
     return AirflowNotFoundException(
         f"connection {conn_id!r} does not exist, or Airflow could not give it just now. {how}"
     )
-
-
-def _settings(connection: Connection, extra: dict[str, Any]) -> WorkspaceSettings:
-    if connection.conn_type != AzureMLHook.conn_type:
-        raise InvalidRequest(
-            f"connection {connection.conn_id!r} is of type {connection.conn_type!r}; "
-            f"one of type {AzureMLHook.conn_type!r} (Azure Machine Learning) is needed."
-        )
-    defaults = WorkspaceSettings()
-    return WorkspaceSettings(
-        backend=extra.get("backend") or defaults.backend,
-        url=_url(connection) or defaults.url,
-        token=connection.password or None,
-        token_file=extra.get("token_file") or None,
-    )
-
-
-def _url(connection: Connection) -> str | None:
-    """The workspace URL; a connection written as a URI has it in pieces."""
-    host = connection.host
-    if not host or "://" in host:
-        return host
-    port = f":{connection.port}" if connection.port else ""
-    return f"{connection.schema or 'http'}://{host}{port}"

@@ -1,6 +1,6 @@
 """What Airflow learns about this package through its provider entry point.
 
-Airflow calls this very early, sometimes before its configuration is ready, so nothing is imported here.
+Airflow calls this very early, sometimes before its configuration is ready, so only plain data is imported here.
 The shape is Airflow's `provider_info.schema.json`.
 """
 
@@ -8,16 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_BACKEND = {
-    "label": "Backend",
-    "description": "Which adapter answers: 'local' is the server that plays Azure ML on one machine.",
-    "schema": {"type": ["string", "null"], "enum": ["local", None], "default": "local"},
-}
-_TOKEN_FILE = {
-    "label": "Token file",
-    "description": "Path of the file that holds the bearer token, readable by the worker. Leave empty to give a token.",
-    "schema": {"type": ["string", "null"]},
-}
+from airflow_azureml._connection_form import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -40,12 +31,8 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_azureml.hook.AzureMLHook",
                 "connection-type": "azureml",
                 "hook-name": "Azure Machine Learning",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["port", "schema", "login"],
-                    "relabeling": {"host": "Workspace URL", "password": "Token"},
-                    "placeholders": {"host": "http://127.0.0.1:8790"},
-                },
-                "conn-fields": {"backend": _BACKEND, "token_file": _TOKEN_FILE},
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONN_FIELDS,
             }
         ],
         "sensors": [

@@ -53,10 +53,24 @@ def test_hook(found: dict[str, Any]) -> None:
 
 
 def test_form(found: dict[str, Any]) -> None:
-    assert set(found["fields"]) == {"backend", "token_file"}
+    assert set(found["fields"]) == {
+        "backend",
+        "token_file",
+        "workspace_config",
+        "subscription_id",
+        "resource_group",
+        "workspace_name",
+        "sign_in",
+        "tenant_id",
+        "certificate_path",
+        "cloud",
+        "cloud_metadata_url",
+        "ca_file",
+        "state_dir",
+    }
     assert found["fields"]["backend"]["schema"]["title"] == "Backend"
-    assert set(found["behaviour"]["hidden_fields"]) == {"port", "schema", "login"}
-    assert found["behaviour"]["relabeling"] == {"host": "Workspace URL", "password": "Token"}
+    assert set(found["behaviour"]["hidden_fields"]) == {"port", "schema"}
+    assert found["behaviour"]["relabeling"]["login"] == "Client ID"
 
 
 def test_links(found: dict[str, Any]) -> None:
