@@ -30,8 +30,15 @@ class AutoMLRuns:
         check_submission(settings, content.columns, counts, content.rows)
         return storage_key
 
-    def submit(self, settings: AutoMLSettings, submission_key: str, *, parent_run_id: str | None = None) -> Run:
-        """Queue a run, or find the one of this key (`Workspace.submit_automl`).
+    def submit(
+        self,
+        settings: AutoMLSettings,
+        submission_key: str,
+        *,
+        parent_run_id: str | None = None,
+        run_id: str | None = None,
+    ) -> Run:
+        """Queue a run, or find the one of this key (`Workspace.submit_automl`). `run_id`: see `RunStore.submit`.
 
         :raises InvalidRequest: settings or data cannot work. :raises NotFound: no such dataset or compute target.
         """
@@ -39,7 +46,9 @@ class AutoMLRuns:
         if found is not None:
             return found
         storage_key = self.check(settings)
-        run, created = self.store.submit(settings, submission_key, storage_key, parent_run_id=parent_run_id)
+        run, created = self.store.submit(
+            settings, submission_key, storage_key, parent_run_id=parent_run_id, run_id=run_id
+        )
         if created:
             self._wake()
         return run

@@ -97,12 +97,17 @@ class LocalWorkspace:
         self.dispatcher.stop()
         self._database.close()
 
-    def submit_automl(self, settings: AutoMLSettings, submission_key: str) -> Run:
-        """Queue a run, or find the one of this key (`Workspace.submit_automl`).
+    def check_automl(self, settings: AutoMLSettings) -> None:
+        """Refuse what `submit_automl` would refuse, and submit nothing. :raises InvalidRequest, NotFound:"""
+        self._automl.check(settings)
+        self.computes.require(settings.compute_target)
+
+    def submit_automl(self, settings: AutoMLSettings, submission_key: str, *, run_id: str | None = None) -> Run:
+        """Queue a run, or find the one of this key (`Workspace.submit_automl`). `run_id`: see `RunStore.submit`.
 
         :raises InvalidRequest: settings or data cannot work. :raises NotFound: no such dataset or compute target.
         """
-        return self._automl.submit(settings, submission_key)
+        return self._automl.submit(settings, submission_key, run_id=run_id)
 
     def get_run(self, run_id: str) -> Run:
         """A run of whatever kind. :raises NotFound:"""

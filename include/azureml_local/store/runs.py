@@ -61,9 +61,17 @@ class RunStore:
             return None if row is None else self._record(row)
 
     def submit(
-        self, settings: AutoMLSettings, submission_key: str, storage_key: str, *, parent_run_id: str | None = None
+        self,
+        settings: AutoMLSettings,
+        submission_key: str,
+        storage_key: str,
+        *,
+        parent_run_id: str | None = None,
+        run_id: str | None = None,
     ) -> tuple[Run, bool]:
         """Put a run at the end of the queue, or find the one of this key; the flag tells whether it is new.
+
+        `run_id`: what somebody was told already that a new run will be called (`new_run_id`).
 
         :raises InvalidRequest: the key is empty. :raises NotFound: no such compute target.
         """
@@ -75,7 +83,7 @@ class RunStore:
                 return self._record(found), False
             require_compute(session, settings.compute_target)
             row = RunRow(
-                run_id=f"AutoML_{uuid.uuid4()}",
+                run_id=run_id or new_run_id(),
                 parent_run_id=parent_run_id,
                 experiment_name=settings.experiment_name,
                 submission_key=submission_key,
@@ -97,6 +105,11 @@ class RunStore:
         """:raises NotFound:"""
         with self._database.read() as session:
             return self._record(_require(session, run_id))
+
+    def settings(self, run_id: str) -> AutoMLSettings:
+        """What the run was asked for. :raises NotFound:"""
+        with self._database.read() as session:
+            return AutoMLSettings.from_dict(_require(session, run_id).settings)
 
     def list_all(self, experiment: str | None = None) -> list[Run]:
         """Runs, the newest first; those of one experiment when it is named."""
@@ -211,6 +224,11 @@ class RunStore:
             error=row.error,
             properties=row.properties,
         )
+
+
+def new_run_id() -> str:
+    """An id in Azure's form."""
+    return f"AutoML_{uuid.uuid4()}"
 
 
 def _require(session: Session, run_id: str) -> RunRow:

@@ -1,0 +1,48 @@
+"""Handlers that read a JSON body, work in a thread, and answer with JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.texts import require_encodable
+
+Work = Callable[[Request, Any], Any]
+"""Gets the request and its decoded body (an empty dict when there is none); gives what is to be sent as JSON, or a
+whole answer."""
+
+
+def answering(work: Work) -> Callable[[Request], Awaitable[Response]]:
+    """The handler that does `work`."""
+
+    async def handler(request: Request) -> Response:
+        body = decoded(await request.body())
+        result = await run_in_threadpool(work, request, body)
+        return result if isinstance(result, Response) else JSONResponse(result)
+
+    return handler
+
+
+def decoded(content: bytes) -> Any:
+    """The JSON in `content`. :raises InvalidRequest: it is none."""
+    if not content.strip():
+        return {}
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not JSON ({error}).") from error
+    require_encodable(body, "the body")
+    return body
+
+
+def as_object(body: Any) -> dict[str, Any]:
+    """:raises InvalidRequest: the body is JSON of another kind."""
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"the body is a JSON {type(body).__name__}; an object is expected.")
+    return body
