@@ -9,7 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from azureml_local.azure_api import compute, history, resource_manager, signin
+from azureml_local.azure_api import (
+    compute,
+    history,
+    model_management,
+    resource_manager,
+    signin,
+)
 from azureml_local.azure_api.authorization import RequireToken
 from azureml_local.azure_api.errors import on_http_error, on_workspace_error
 from azureml_local.azure_api.paths import WorkspacePaths
@@ -17,7 +23,13 @@ from azureml_local.azure_api.surface import Surface
 from azureml_local.server.middleware import RequestLog
 from azureml_workspace.errors import WorkspaceError
 
-_SERVICES = (signin, resource_manager, compute, history)
+_SERVICES = (
+    signin,
+    resource_manager,
+    compute,
+    history,
+    model_management,
+)
 
 
 def create_app(surface: Surface, *, outermost: Sequence[Middleware] = ()) -> ASGIApp:

@@ -36,8 +36,15 @@ _STATUS_AND_CODE: dict[type[WorkspaceError], tuple[int, str]] = {
 
 
 def azure_error(status: int, code: str, message: str) -> JSONResponse:
-    """The answer. `details` has to be there: without it the SDK fails while it prints the error."""
+    """The answer. `details` has to be there: without it the SDK fails while it prints the error.
+
+    Model management has its fields outside of the envelope, so they are there twice.
+    """
     body: dict[str, Any] = {
+        "code": code,
+        "statusCode": status,
+        "message": message,
+        "details": [],
         "error": {
             "code": code,
             "message": message,

@@ -24,7 +24,7 @@ from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.pipelines import PipelineStore
 from azureml_local.store.runs import RunStore
 from azureml_local.store.services import ServiceStore
-from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.errors import Conflict, InvalidRequest
 from azureml_workspace.records import AutoMLResult, AutoMLSettings, ModelVersion, Run
 
 
@@ -163,3 +163,10 @@ class LocalWorkspace:
     def register_model(self, name: str, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
         """The best model of a completed run under `name`. :raises RunFailed, NotFound, InvalidRequest:"""
         return self.models.register(name, self.require_automl_run(run_id), tags)
+
+    def delete_model(self, name: str, version: int) -> None:
+        """Forget a model version. :raises NotFound: :raises Conflict: a web service needs it."""
+        users = self.services.uses_model(name, version)
+        if users:
+            raise Conflict(f"model {name}:{version} is used by web service {', '.join(users)}; delete that first.")
+        self.models.delete(name, version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,8 +61,10 @@ class ServiceManager:
         """Stop looking after the services. Their processes go on."""
         self._supervisor.stop()
 
-    def deploy(self, settings: DeploySettings) -> WebService:
+    def deploy(self, settings: DeploySettings, *, keys: ServiceKeys | None = None) -> WebService:
         """Start creating the service or updating it in place; the same deployment again changes nothing.
+
+        `keys` are those of a new service, None for random ones.
 
         :raises InvalidRequest: a bad name or size. :raises NotFound: no such model version.
         :raises Conflict: another deployment of the service is under way, or no port is free.
@@ -72,7 +75,7 @@ class ServiceManager:
         with self._supervisor.lock(settings.service_name):
             service = self._store.find(settings.service_name)
             if service is None:
-                service = self._create(settings)
+                service = self._create(settings, keys)
             elif service.wanted == deployment(settings) and service.state in _UNDER_WAY_OR_DONE:
                 service = self._adjust(service, settings)
             elif service.state is ServiceState.TRANSITIONING:
@@ -88,6 +91,14 @@ class ServiceManager:
     def get(self, name: str) -> WebService:
         """:raises NotFound:"""
         return self._record(self._require(name))
+
+    def wanted(self, name: str) -> DeploySettings:
+        """What was asked for last, with the tags and the insights switch as they are now; see `get` for what serves.
+
+        :raises NotFound:
+        """
+        service = self._require(name)
+        return replace(service.wanted, tags=service.tags, app_insights_enabled=service.app_insights_enabled)
 
     def list_all(self) -> list[WebService]:
         """All services, by name."""
@@ -115,6 +126,25 @@ class ServiceManager:
         self._wait_until_followed(service, f"the insights switch ({'on' if enabled else 'off'})")
         return self._record(service)
 
+    def set_tags(self, name: str, tags: Mapping[str, str]) -> WebService:
+        """Replace the tags. :raises NotFound:"""
+        with self._supervisor.lock(name):
+            service = replace(self._require(name), tags=dict(tags))
+            self._store.save(service)
+        return self._record(service)
+
+    def uses_model(self, model_name: str, version: int) -> list[str]:
+        """The services that serve this model version or are to serve it, by name."""
+        return [
+            service.name
+            for service in self._store.list_all()
+            if any(
+                (use.model_name, use.model_version) == (model_name, version)
+                for use in (service.wanted, service.live)
+                if use is not None
+            )
+        ]
+
     def logs(self, name: str, tail: int) -> str:
         """The last lines of the service's log. :raises NotFound:"""
         return "\n".join(tail_lines(self._folder(name) / LOG_FILE, tail))
@@ -131,21 +161,20 @@ class ServiceManager:
             raise NotFound(f"service {name!r} was deployed without authentication (auth_enabled), so it has no keys.")
         return read_keys(self._folder(name))
 
-    def regenerate_key(self, name: str, *, secondary: bool) -> ServiceKeys:
-        """Replace one key; when this returns the old one is refused.
+    def regenerate_key(self, name: str, *, secondary: bool, key: str | None = None) -> ServiceKeys:
+        """Replace one key, by a random one when `key` is None; when this returns the old one is refused.
 
         :raises NotFound: :raises Conflict: the process has not followed yet, so that the old key may still be good.
         """
         with self._supervisor.lock(name):
-            keys = self.keys(name)
-            keys = replace(keys, secondary=new_key()) if secondary else replace(keys, primary=new_key())
-            with no_room_as_storage_full("the keys"):
-                write_keys(self._folder(name), keys)
+            keys, key = self.keys(name), key or new_key()
+            keys = replace(keys, secondary=key) if secondary else replace(keys, primary=key)
+            self._write_keys(name, keys)
             service = self._supervisor.ask(self._require(name))
         self._wait_until_followed(service, "the new key")
         return keys
 
-    def _create(self, settings: DeploySettings) -> StoredService:
+    def _create(self, settings: DeploySettings, keys: ServiceKeys | None) -> StoredService:
         name, now = settings.service_name, datetime.now(UTC)
         with self._ports.giving:
             service = StoredService(
@@ -161,12 +190,20 @@ class ServiceManager:
                 tags=settings.tags,
             )
             try:
+                if keys is not None:
+                    self._write_keys(name, keys)
                 self._supervisor.write_files(service)
                 self._store.save(service)
             except BaseException:
                 remove_tree(self._home.service(name))
                 raise
         return service
+
+    def _write_keys(self, name: str, keys: ServiceKeys) -> None:
+        folder = self._home.service(name)
+        with no_room_as_storage_full("the keys"):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_keys(folder, keys)
 
     def _update(self, service: StoredService, settings: DeploySettings) -> StoredService:
         enabled = settings.app_insights_enabled

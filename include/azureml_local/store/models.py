@@ -70,6 +70,20 @@ class ModelStore:
         with self._database.read() as session:
             return [_record(row) for row in session.scalars(query)]
 
+    def set_tags(self, name: str, version: int, tags: Mapping[str, str]) -> ModelVersion:
+        """Replace the version's tags. :raises NotFound:"""
+        with self._database.write() as session:
+            row = _require(session, name, version)
+            row.tags = dict(tags)
+            return _record(row)
+
+    def delete(self, name: str, version: int) -> None:
+        """Forget the version and remove its files. :raises NotFound:"""
+        with self._database.write() as session:
+            session.delete(_require(session, name, version))
+        # After the commit: killed before this line, a folder is left that the next registration of its number replaces.
+        remove_tree(self._home.model(name, version))
+
     def _require_package(self, run: Run) -> Path:
         if run.status is not RunStatus.COMPLETED:
             raise RunFailed(f"run {run.run_id} is {run.status.value}; only a completed run has a model to register.")

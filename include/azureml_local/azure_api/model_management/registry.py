@@ -1,0 +1,166 @@
+"""Registered models: the engine's, with what Azure keeps of a model beside that."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from azureml_local.azure_api.documents import Document
+from azureml_local.azure_api.model_management.json_patch import changed_fields
+from azureml_local.azure_api.model_management.wire import (
+    ASSET_URL,
+    model_entity,
+    model_id,
+    split_model_id,
+    timestamp,
+    version_of_asset,
+)
+from azureml_local.azure_api.surface import Surface
+from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.records import ModelVersion, Run
+
+_ASSET, _MODEL = "asset", "model"
+_RUN_ORIGIN = "ExperimentRun/dcid."
+_MODEL_FILE = "outputs/model.pkl"
+_CHANGEABLE = frozenset(
+    {"kvTags", "description", "properties", "datasets", "sampleInputData", "sampleOutputData", "resourceRequirements"}
+)
+
+Entity = dict[str, Any]
+
+
+class ModelRegistry:
+    """The models of the workspace as Azure shows them."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._workspace = surface.workspace
+        self._documents = surface.documents
+
+    def create_asset(self, body: Document) -> Entity:
+        """Remember which artifacts belong together. :raises InvalidRequest: none are named."""
+        artifacts = [_artifact(found) for found in body.get("artifacts") or []]
+        if not artifacts:
+            raise InvalidRequest("an asset needs artifacts: a list of {'prefix': 'origin/container/path'}.")
+        asset_id = uuid.uuid4().hex
+        asset = {
+            "id": asset_id,
+            "name": body.get("name"),
+            "type": body.get("type"),
+            "description": body.get("description"),
+            "artifacts": artifacts,
+            "kvTags": body.get("kvTags") or {},
+            "properties": body.get("properties") or {},
+            "runid": body.get("runid"),
+            "meta": body.get("meta"),
+            "createdTime": timestamp(datetime.now(UTC)),
+        }
+        self._documents.put(_ASSET, asset_id, asset)
+        return asset
+
+    def asset(self, asset_id: str) -> Entity:
+        """One asset. :raises NotFound:"""
+        found = self._documents.find(_ASSET, asset_id)
+        if found is not None:
+            return found
+        version = version_of_asset(asset_id)
+        if version is None:
+            raise NotFound(f"there is no asset {asset_id!r}.")
+        model = self._workspace.models.get(*version)
+        return {
+            "id": asset_id,
+            "name": model.name,
+            "artifacts": [{"id": None, "prefix": f"{_RUN_ORIGIN}{model.run_id}/{_MODEL_FILE}"}],
+            "kvTags": {},
+            "properties": {},
+            "runid": model.run_id,
+            "createdTime": timestamp(model.created_at),
+        }
+
+    def register(self, body: Document) -> Entity:
+        """Register the asset's model.
+
+        The engine has one version of a name per run: registering a run again finds that, where Azure would count on.
+
+        :raises InvalidRequest: not the model of an AutoML run. :raises NotFound: no such asset or run.
+        :raises RunFailed: the run has no model.
+        """
+        name, url = str(body.get("name") or ""), str(body.get("url") or "")
+        if not url.startswith(ASSET_URL):
+            raise InvalidRequest(f"url of the model is {url!r}; it has to be that of an asset ({ASSET_URL}...).")
+        run = self._run_of(self.asset(url.removeprefix(ASSET_URL)))
+        model = self._workspace.register_model(name, run.run_id, body.get("kvTags") or {})
+        self._documents.change(_MODEL, model_id(model.name, model.version), lambda kept: {**body, **(kept or {})})
+        return self._entity(model)
+
+    def get(self, wanted: str) -> Entity:
+        """One version by `name:version`. :raises NotFound:"""
+        return self._entity(self._workspace.models.get(*split_model_id(wanted)))
+
+    def find(self, keep: Callable[[Entity], bool], *, latest_only: bool) -> Iterator[Entity]:
+        """The versions that `keep` is true of, the newest first; of each name the latest alone when wanted."""
+        seen: set[str] = set()
+        for model in sorted(self._workspace.models.list_all(), key=lambda found: found.created_at, reverse=True):
+            if latest_only and model.name in seen:
+                continue
+            seen.add(model.name)
+            entity = self._entity(model)
+            if keep(entity):
+                yield entity
+
+    def change(self, wanted: str, patch: Any) -> Entity:
+        """Apply a JSON patch. :raises NotFound: :raises InvalidRequest: a field that does not change."""
+        name, version = split_model_id(wanted)
+        changed = changed_fields(self.get(wanted), patch)
+        fixed = sorted(changed.keys() - _CHANGEABLE)
+        if fixed:
+            raise InvalidRequest(f"{', '.join(fixed)} of model {wanted} cannot be changed.")
+        if "kvTags" in changed:
+            self._workspace.models.set_tags(name, version, changed.pop("kvTags") or {})
+        if changed:
+            self._documents.change(_MODEL, wanted, lambda kept: {**(kept or {}), **changed})
+        return self.get(wanted)
+
+    def delete(self, wanted: str) -> None:
+        """Delete a version. :raises NotFound: :raises Conflict: a web service needs it."""
+        self._workspace.delete_model(*split_model_id(wanted))
+        self._documents.delete(_MODEL, wanted)
+
+    def _entity(self, model: ModelVersion) -> Entity:
+        experiment = None
+        with suppress(NotFound):
+            experiment = self._workspace.get_run(model.run_id).experiment_name
+        return model_entity(model, experiment, self._documents.find(_MODEL, model_id(model.name, model.version)) or {})
+
+    def _run_of(self, asset: Entity) -> Run:
+        """The AutoML run whose model the asset is.
+
+        :raises InvalidRequest: it is another file. :raises NotFound: no such run.
+        """
+        prefixes = [str(artifact["prefix"] or artifact["id"]) for artifact in asset["artifacts"]]
+        origin, _, path = prefixes[0].removeprefix(_RUN_ORIGIN).partition("/")
+        if len(prefixes) > 1 or not prefixes[0].startswith(_RUN_ORIGIN) or not path.startswith("outputs"):
+            raise InvalidRequest(
+                f"{', '.join(prefixes)} cannot be registered here: the local Azure ML keeps models of AutoML runs "
+                "only, whose files begin with outputs/."
+            )
+        return self._automl_run(origin)
+
+    def _automl_run(self, run_id: str) -> Run:
+        """The AutoML run with this id, or whose best child has it. :raises NotFound:"""
+        with suppress(NotFound):
+            return self._workspace.require_automl_run(run_id)
+        run = self._workspace.require_automl_run(run_id.rpartition("_")[0])
+        best = self._workspace.automl_result(run.run_id).best_child_run_id
+        if run_id != best:
+            raise NotFound(f"run {run_id} left no model: only the best child of {run.run_id}, {best}, did.")
+        return run
+
+
+def _artifact(given: Any) -> dict[str, str | None]:
+    """:raises InvalidRequest:"""
+    if not isinstance(given, dict) or not (given.get("id") or given.get("prefix")):
+        raise InvalidRequest(f"{given!r} is no artifact: it has neither an id nor a prefix.")
+    return {"id": given.get("id"), "prefix": given.get("prefix")}
