@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from azureml_local.azure_api import (
     compute,
+    datastores,
     history,
     model_management,
     resource_manager,
@@ -19,6 +20,7 @@ from azureml_local.azure_api import (
 from azureml_local.azure_api.authorization import RequireToken
 from azureml_local.azure_api.errors import on_http_error, on_workspace_error
 from azureml_local.azure_api.paths import WorkspacePaths
+from azureml_local.azure_api.storage import routes as storage
 from azureml_local.azure_api.surface import Surface
 from azureml_local.server.middleware import RequestLog
 from azureml_workspace.errors import WorkspaceError
@@ -27,8 +29,10 @@ _SERVICES = (
     signin,
     resource_manager,
     compute,
+    datastores,
     history,
     model_management,
+    storage,
 )
 
 

@@ -6,13 +6,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from azureml_local.azure_api.errors import azure_error
+from azureml_local.azure_api.storage.service import CONTAINERS
 from azureml_local.azure_api.tokens import TokenIssuer
 from azureml_workspace.errors import Unauthorized
 
 OPEN_PREFIXES = ("/metadata/endpoints", "/discovery", "/signin/", "/common/")
 """The description of the cloud and its services, and the sign-in."""
-SIGNED_PREFIXES = ("/blob/",)
-"""Blob storage has a key or a signature of its own in every request, as on Azure; its routes check that."""
 
 
 class RequireToken:
@@ -24,13 +23,18 @@ class RequireToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and not scope["path"].startswith((*OPEN_PREFIXES, *SIGNED_PREFIXES)):
+        if scope["type"] == "http" and not _is_open(scope["path"]):
             try:
                 self._issuer.check(_bearer_token(Headers(scope=scope).get("authorization", "")))
             except Unauthorized as error:
                 await azure_error(401, "AuthenticationFailed", str(error))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    # Blob storage has a key or a signature of its own in every request, as on Azure; its routes check that.
+    return path.startswith(OPEN_PREFIXES) or path.split("/")[1] in CONTAINERS
 
 
 def _bearer_token(header: str) -> str:

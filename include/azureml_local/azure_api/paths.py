@@ -40,7 +40,7 @@ class WorkspacePaths:
                     await azure_error(404, "ResourceNotFound", message)(scope, receive, send)
                     return
                 path = f"/{(found['service'] or 'arm').lower()}{found['rest'] or ''}"
-            scope = {**scope, "path": path, "raw_path": None, "full_path": scope["path"]}
+            scope = {**scope, "path": path, "full_path": scope["path"]}
         await self._app(scope, receive, send)
 
 

@@ -15,6 +15,7 @@ from azureml_local.azure_api.certificates import ensure_certificate
 from azureml_local.azure_api.documents import Documents
 from azureml_local.azure_api.environment import write_environment
 from azureml_local.azure_api.listeners import Listener
+from azureml_local.azure_api.storage import Storage
 from azureml_local.azure_api.surface import Surface
 from azureml_local.azure_api.tokens import TokenIssuer
 from azureml_local.paths import Home
@@ -80,10 +81,13 @@ class AzureApi:
             )
             documents = Documents(folder / "documents.db")
             stack.callback(documents.close)
+            storage = Storage(folder / "storage", self._home, addresses)
+            stack.callback(storage.close)
             surface = Surface(
                 addresses=addresses,
                 workspace=self._workspace,
                 documents=documents,
+                storage=storage,
                 issuer=TokenIssuer(self._token),
                 folder=folder,
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from azureml_local.azure_api.addresses import Addresses
 from azureml_local.azure_api.documents import Documents
+from azureml_local.azure_api.storage import Storage
 from azureml_local.azure_api.tokens import TokenIssuer
 from azureml_local.server.workspace import LocalWorkspace
 
@@ -18,5 +19,6 @@ class Surface:
     addresses: Addresses
     workspace: LocalWorkspace
     documents: Documents
+    storage: Storage
     issuer: TokenIssuer
     folder: Path

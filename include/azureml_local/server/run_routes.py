@@ -9,10 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
-from azureml_local.files import TEMPORARY_PREFIX, tail_lines
+from azureml_local.files import tail_lines
 from azureml_local.jobs.files import LOG_FILE
 from azureml_local.pipelines.files import PIPELINE_LOG, STEP_LOG
 from azureml_local.server.dependencies import WorkspaceDependency, require_same_name
+from azureml_local.server.run_files import find_public_file, list_public_files
 from azureml_local.server.streaming import file_as_it_is_now
 from azureml_local.store.pipeline_run_records import PIPELINE_RUN, STEP_RUN
 from azureml_workspace.errors import NotFound
@@ -29,7 +30,6 @@ from azureml_workspace.records import (
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
-_PUBLIC_FOLDERS = ("outputs", "logs")
 Tail = Annotated[int | None, Query(ge=1, le=100_000)]
 _LOGS = {PIPELINE_RUN: PIPELINE_LOG, STEP_RUN: STEP_LOG}
 
@@ -127,35 +127,18 @@ def cancel_run(run_id: str, workspace: WorkspaceDependency) -> Run:
 @router.get("/runs/{run_id}/files")
 def list_files(run_id: str, workspace: WorkspaceDependency) -> list[str]:
     """Paths of the run's files."""
-    folder = _run_folder(run_id, workspace)
-    found = [file for name in _PUBLIC_FOLDERS for file in (folder / name).rglob("*") if file.is_file()]
-    files = [file.relative_to(folder) for file in found]
-    return sorted(file.as_posix() for file in files if not _is_half_written(file))
+    return list_public_files(_run_folder(run_id, workspace))
 
 
 @router.get("/runs/{run_id}/files/{path:path}", response_class=StreamingResponse)
 def read_file(run_id: str, path: str, workspace: WorkspaceDependency, tail: Tail = None) -> Response:
     """The content of one file, or its last lines (of a megabyte) as text."""
-    folder = _run_folder(run_id, workspace)
-    file = _public_file(folder, path)
+    file = find_public_file(_run_folder(run_id, workspace), path)
     if file is None:
         raise NotFound(f"run {run_id} has no file {path!r}; list them with GET /v1/runs/{run_id}/files.")
     if tail is not None:
         return PlainTextResponse("\n".join(tail_lines(file, tail)))
     return file_as_it_is_now(file, "application/octet-stream")
-
-
-def _public_file(folder: Path, path: str) -> Path | None:
-    try:
-        file = (folder / path).resolve()
-        inside = any(file.is_relative_to(folder / name) for name in _PUBLIC_FOLDERS)
-        return file if inside and file.is_file() and not _is_half_written(file.relative_to(folder)) else None
-    except (ValueError, OSError):  # no file can have this name: a zero byte, or longer than names may be
-        return None
-
-
-def _is_half_written(file: Path) -> bool:
-    return any(part.startswith(TEMPORARY_PREFIX) for part in file.parts)
 
 
 def _run_folder(run_id: str, workspace: WorkspaceDependency) -> Path:

@@ -1,0 +1,72 @@
+"""Files that the workspace made itself, as blobs that can only be read: outputs of runs, sources of datasets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from azureml_local.azure_api.storage.blobs import Blob
+from azureml_local.paths import Home
+from azureml_local.server.run_files import find_public_file, list_public_files
+from azureml_local.store.uploads import SOURCE_FILE
+
+ARTIFACTS = "azureml"
+DATA = "azureml-blobstore"
+
+_RUN = re.compile(r"ExperimentRun/dcid\.(?P<run>[A-Za-z0-9][A-Za-z0-9_.-]*)/(?P<path>.*)", re.DOTALL)
+_DATASETS = "registered-datasets"
+_DATASET = re.compile(rf"{_DATASETS}/(?P<key>[0-9a-f]{{64}}(-[0-9a-f]{{8}})?)/data\.csv")
+
+
+def run_file_name(run_id: str, path: str) -> str:
+    """What the file of a run is called in `ARTIFACTS`."""
+    return f"ExperimentRun/dcid.{run_id}/{path}"
+
+
+def dataset_source_name(storage_key: str) -> str:
+    """What the registered bytes of a dataset version are called in `DATA`."""
+    return f"{_DATASETS}/{storage_key}/data.csv"
+
+
+class EngineFiles:
+    """Looks into the workspace's folders; keeps nothing."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def find(self, container: str, name: str) -> Blob | None:
+        """The file of that name, or None."""
+        file: Path | None = None
+        if container == ARTIFACTS and (run := _RUN.fullmatch(name)):
+            file = find_public_file(self._home.run(run["run"]), run["path"])
+        elif container == DATA and (dataset := _DATASET.fullmatch(name)):
+            file = self._home.dataset(dataset["key"]) / SOURCE_FILE
+        return None if file is None else _blob(name, file)
+
+    def list_from(self, container: str, prefix: str, start: str) -> Iterator[Blob]:
+        """Files whose name begins with `prefix`, by name, from `start` on. The prefix has to name a run, or a dataset:
+        who lists a whole container wants what was put there, and not all that the workspace ever made."""
+        names: list[str] = []
+        if container == ARTIFACTS and (run := _RUN.fullmatch(prefix)):
+            names = [run_file_name(run["run"], path) for path in list_public_files(self._home.run(run["run"]))]
+        elif container == DATA and _DATASET.fullmatch(prefix):
+            names = [prefix]
+        for name in names:
+            if name.startswith(prefix) and name >= start and (found := self.find(container, name)) is not None:
+                yield found
+
+
+def _blob(name: str, file: Path) -> Blob | None:
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return None
+    return Blob(
+        name=name,
+        path=file,
+        size=stat.st_size,
+        etag=f'"0x{stat.st_mtime_ns:X}{stat.st_size:X}"',
+        modified=datetime.fromtimestamp(stat.st_mtime, UTC),
+    )
