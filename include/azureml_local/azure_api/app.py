@@ -13,8 +13,10 @@ from azureml_local.azure_api import (
     compute,
     datastores,
     history,
+    mlflow,
     model_management,
     resource_manager,
+    run_metrics,
     signin,
 )
 from azureml_local.azure_api.authorization import RequireToken
@@ -31,7 +33,9 @@ _SERVICES = (
     compute,
     datastores,
     history,
+    mlflow,
     model_management,
+    run_metrics,
     storage,
 )
 

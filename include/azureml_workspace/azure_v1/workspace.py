@@ -9,6 +9,7 @@ from azureml_workspace.azure_v1.compute import ComputeCalls
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.credentials import AccessToken
 from azureml_workspace.azure_v1.rest import AzureRest, Limits
+from azureml_workspace.azure_v1.runs import RunCalls
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.settings import WorkspaceSettings
@@ -26,7 +27,7 @@ def open_azure_v1(settings: WorkspaceSettings, on_secret: Callable[[str], None])
     return AzureWorkspace(AzureConnection(azure, cloud, rest, SdkProcess(azure, cloud, token.get)))
 
 
-class AzureWorkspace(ComputeCalls):
+class AzureWorkspace(ComputeCalls, RunCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
 
     def __init__(self, azure: AzureConnection) -> None:

@@ -1,0 +1,110 @@
+"""Metrics of runs, as Azure's metric service keeps them: the engine's figures, and what SDK scripts log themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from azureml_local.azure_api.bodies import answering, as_object
+from azureml_local.azure_api.documents import Document
+from azureml_local.azure_api.history import RunHistory
+from azureml_local.azure_api.surface import Surface
+from azureml_workspace.errors import NotFound
+
+_KIND = "metrics"
+_SCALAR = "azureml.v1.scalar"
+
+
+def routes(surface: Surface) -> list[Route]:
+    """The routes below `/metric`."""
+    metrics = RunMetrics(surface)
+
+    def list_names(request: Request, _: Any) -> Any:
+        found = metrics.of_run(request.path_params["run"])
+        return _page([_definition(request.path_params["run"], metric) for metric in found.values()])
+
+    def read(request: Request, body: Any) -> Any:
+        name, run = str(as_object(body).get("metricName")), request.path_params["run"]
+        found = metrics.of_run(run).get(name)
+        if found is None:
+            raise NotFound(f"run {run!r} has no metric {name!r}.")
+        return {**found, "continuationToken": None, "nextLink": None}
+
+    def log(request: Request, body: Any) -> Any:
+        metrics.log(request.path_params["run"], as_object(body).get("values") or [])
+        return {"errors": []}
+
+    return [
+        Route("/metric/runs/{run}/list", answering(list_names), methods=["POST"]),
+        Route("/metric/runs/{run}/full", answering(read), methods=["POST"]),
+        Route("/metric/runs/{run}/batch", answering(log), methods=["POST"]),
+    ]
+
+
+class RunMetrics:
+    """Metrics by run and name."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._history = RunHistory(surface)
+        self._documents = surface.documents
+        self._workspace = surface.workspace
+
+    def of_run(self, run_id: str) -> dict[str, Document]:
+        """Metrics as documents of the metric service, by name. :raises NotFound: no such run."""
+        run = self._history.get(run_id)
+        figures = self.figures(run)
+        logged = self._documents.find(_KIND, run_id) or {}
+        return {name: _scalar(run, name, value) for name, value in figures.items()} | logged
+
+    def figures(self, run: Document) -> dict[str, float]:
+        """What the engine measured: of a trial its own, of a completed AutoML run those of its best trial."""
+        best = run["tags"].get("automl_best_child_run_id")
+        trial_id = best or run["runId"]
+        parent_id = run["runId"] if best else run["parentRunId"]
+        if run["properties"].get("azureml.runsource") != "automl" or parent_id is None:
+            return {}
+        trials = {trial.run_id: trial for trial in self._workspace.runs.children(parent_id)}
+        metrics = trials[trial_id].metrics if trial_id in trials else {}
+        return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+    def log(self, run_id: str, values: list[dict[str, Any]]) -> None:
+        """Add values to metrics, or new metrics. :raises NotFound: no such run."""
+        self._history.get(run_id)
+
+        def added(found: Document | None) -> Document:
+            metrics = dict(found or {})
+            for metric in values:
+                before = metrics.get(metric["name"], {"value": []})
+                metrics[metric["name"]] = {**metric, "value": [*before["value"], *(metric.get("value") or [])]}
+            return metrics
+
+        self._documents.change(_KIND, run_id, added)
+
+
+def _scalar(run: Mapping[str, Any], name: str, value: float) -> Document:
+    moment, key = run["endTimeUtc"] or run["createdUtc"], f"{run['runId']}/{name}"
+    return {
+        "name": name,
+        "dataContainerId": run["dataContainerId"],
+        "columns": {name: "Double"},
+        "properties": {"uxMetricType": _SCALAR},
+        "namespace": None,
+        "standardSchemaId": None,
+        "value": [{"metricId": key, "createdUtc": moment, "step": 0, "data": {name: value}, "sasUri": None}],
+    }
+
+
+def _definition(run_id: str, metric: Mapping[str, Any]) -> Document:
+    return {
+        "metricKey": {"name": metric["name"], "namespace": None, "runId": run_id},
+        "columns": metric.get("columns"),
+        "properties": metric.get("properties"),
+    }
+
+
+def _page(values: list[Document]) -> Document:
+    return {"value": values, "continuationToken": None, "nextLink": None}
