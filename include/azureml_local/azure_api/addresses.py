@@ -13,6 +13,7 @@ WORKSPACE_NAME = "local"
 TENANT_ID = "00000000-0000-0000-0000-0000000000aa"
 LOCATION = "local"
 PROVIDER = "Microsoft.MachineLearningServices"
+MANAGED_IDENTITY_PATH = "/signin/managed-identity/token"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from azureml_local.azure_api.addresses import CLOUD_NAME, RESOURCE_GROUP, SUBSCRIPTION_ID, WORKSPACE_NAME, Addresses
+from azureml_local.azure_api.addresses import (
+    CLOUD_NAME,
+    MANAGED_IDENTITY_PATH,
+    RESOURCE_GROUP,
+    SUBSCRIPTION_ID,
+    WORKSPACE_NAME,
+    Addresses,
+)
 from azureml_local.files import read_json, write_bytes, write_json
 
 ENVIRONMENT_FILE = "environment.json"
@@ -14,18 +21,26 @@ CONFIG_FILE = "config.json"
 METADATA_PATH = "/metadata/endpoints?api-version=2019-05-01"
 
 
-def write_environment(folder: Path, addresses: Addresses, authority: Path) -> None:
-    """Write both files. `authority`: the certificate that clients have to trust."""
+def write_environment(folder: Path, addresses: Addresses, authority: Path, identity_secret: str) -> None:
+    """Write both files. `authority`: the certificate that clients have to trust.
+
+    `identity_secret` lets the script sign in as App Service lets its applications: `Workspace.from_config()` without
+    `auth` tries that first.
+    """
     variables = {
         "ARM_CLOUD_METADATA_URL": addresses.plain + METADATA_PATH,
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
         "REQUESTS_CA_BUNDLE": str(authority),
         "SSL_CERT_FILE": str(authority),
+        "MSI_ENDPOINT": addresses.plain + MANAGED_IDENTITY_PATH,
+        "MSI_SECRET": identity_secret,
+        # By this name the SDK takes the endpoint for App Service's, and shows the secret.
+        "APPSETTING_WEBSITE_SITE_NAME": CLOUD_NAME,
         # The SDK's telemetry goes to a public host; this switches it off, when it is set before the first import.
         "HBI_WORKSPACE_JOB": "true",
         "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
     }
-    write_json(folder / ENVIRONMENT_FILE, variables)
+    write_json(folder / ENVIRONMENT_FILE, variables, mode=0o600)
     config = {"subscription_id": SUBSCRIPTION_ID, "resource_group": RESOURCE_GROUP, "workspace_name": WORKSPACE_NAME}
     write_bytes(folder / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config)) + b"\n")
 

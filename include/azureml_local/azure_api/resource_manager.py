@@ -55,6 +55,10 @@ def routes(surface: Surface) -> list[Route]:
     async def workspace(_: Request) -> Response:
         return JSONResponse(_workspace(addresses))
 
+    async def permissions(_: Request) -> Response:
+        # Who has the server's token may do everything.
+        return JSONResponse({"value": [{"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}]})
+
     async def discovery(_: Request) -> Response:
         return JSONResponse(dict.fromkeys(_SERVICES, addresses.plain))
 
@@ -62,6 +66,7 @@ def routes(surface: Surface) -> list[Route]:
         Route("/metadata/endpoints", cloud),
         Route("/subscriptions", subscriptions),
         Route("/arm", workspace),
+        Route("/arm/providers/Microsoft.Authorization/permissions", permissions),
         Route("/discovery", discovery),
         Route("/discovery/{rest:path}", discovery),
     ]

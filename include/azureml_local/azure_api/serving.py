@@ -95,7 +95,7 @@ class AzureApi:
             for listener in (Listener(app, plain), Listener(app, secure, certificate)):
                 listener.start()
                 stack.callback(listener.stop)
-            write_environment(folder, addresses, certificate.authority)
+            write_environment(folder, addresses, certificate.authority, surface.issuer.identity_secret)
             self._stack = stack.pop_all()
         return addresses
 

@@ -29,6 +29,15 @@ class TokenIssuer:
         """Whether `given` is the server's own token, which is the password of every service principal here."""
         return hmac.compare_digest(given.encode(), self._secret.encode())
 
+    @property
+    def identity_secret(self) -> str:
+        """What a process of this machine shows to get a token as the managed identity. It opens nothing else."""
+        return hmac.digest(self._key, b"managed identity", "sha256").hex()
+
+    def is_identity_secret(self, given: str) -> bool:
+        """Whether `given` is that."""
+        return hmac.compare_digest(given.encode(), self.identity_secret.encode())
+
     def issue(self, client_id: str, audience: str, *, lifetime_seconds: int = LIFETIME_SECONDS) -> str:
         """A token for `client_id`."""
         now = int(time.time())

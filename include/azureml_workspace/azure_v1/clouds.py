@@ -12,6 +12,7 @@ from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 from azureml_workspace.settings import AzureSettings
 
 _METADATA_TIMEOUT_SECONDS = (5.0, 20.0)
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +32,24 @@ class Cloud:
         return f"{self.audience.rstrip('/')}/.default"
 
     def require_host(self, url: str) -> None:
-        """:raises InvalidRequest: `url` does not lead into this cloud, so no token may be sent there."""
-        host = urlsplit(url).hostname or ""
+        """:raises InvalidRequest: `url` does not lead into this cloud, over TLS, so no token may be sent there."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        # What stands before an @, or behind a backslash, not every program takes for the same.
+        host = "" if "@" in parts.netloc or "\\" in url else parts.hostname or ""
         if not any(host == domain or host.endswith(f".{domain}") for domain in self.hosts):
             raise InvalidRequest(
-                f"{host or url!r} is not a host of {self.name} (its domains are {', '.join(self.hosts)}), so no access "
-                "token is sent there; check the cloud of the connection."
+                f"{host or 'an address without a host'} is not a host of {self.name} (its domains are "
+                f"{', '.join(self.hosts)}), so no access token is sent there; check the cloud of the connection."
             )
+        if parts.scheme != "https" and not (parts.scheme == "http" and host in _THIS_MACHINE):
+            raise InvalidRequest(f"{parts.scheme}://{host} is not https, so no access token is sent there.")
 
 
-# The endpoints that https://management.azure.com/metadata/endpoints and its siblings list, and the domains of
+# The endpoints that https://management.azure.com/metadata/endpoints and its siblings list (and that the SDK has in
+# `azureml._vendor.azure_cli_core.cloud`), and the domains of
 # https://learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-firewall.
 _KNOWN = {
     cloud.name: cloud
@@ -51,7 +60,7 @@ _KNOWN = {
             login="https://login.microsoftonline.com",
             audience="https://management.core.windows.net/",
             portal="https://ml.azure.com",
-            hosts=("management.azure.com", "azureml.ms", "azureml.net", "modelmanagement.azureml.net"),
+            hosts=("management.azure.com", "azureml.ms", "azureml.net", "aether.ms"),
         ),
         Cloud(
             name="AzureChinaCloud",

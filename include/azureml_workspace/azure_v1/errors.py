@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 
+from azureml_workspace.azure_v1.advice import advised
 from azureml_workspace.errors import (
     Conflict,
     InvalidRequest,
@@ -37,7 +40,7 @@ def error_of(response: requests.Response) -> WorkspaceError:
         body: Any = response.json()
     except requests.exceptions.JSONDecodeError:
         body = None
-    return error_of_status(response.status_code, _message(body, text) or response.reason, _retry_after(response))
+    return error_of_status(response.status_code, _message(body, text) or response.reason, retry_after_of(response))
 
 
 def error_of_status(status: int, message: str, retry_after: float | None = None) -> WorkspaceError:
@@ -48,9 +51,10 @@ def error_of_status(status: int, message: str, retry_after: float | None = None)
         return Throttled(words, retry_after)
     if status == requests.codes.forbidden:
         words += (
-            " The identity that signed in has no role that allows it (AzureML Data Scientist on the workspace does)."
+            " The identity that signed in has no role that allows it: AzureML Data Scientist on the workspace does, "
+            "and AzureML Compute Operator as well to create a compute cluster."
         )
-    return kind(words)
+    return kind(advised(words))
 
 
 def _message(body: Any, text: str) -> str:
@@ -65,8 +69,12 @@ def _message(body: Any, text: str) -> str:
     return f"{message} ({code})" if code and code not in message else message
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def retry_after_of(response: requests.Response) -> float | None:
+    """`Retry-After` in seconds from now, None when it is not there: a number, or a moment (RFC 9110, 10.2.3)."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
     try:
-        return float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
         return None

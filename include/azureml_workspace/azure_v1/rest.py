@@ -8,24 +8,51 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
 from azureml_workspace.azure_v1.clouds import Cloud
 from azureml_workspace.azure_v1.credentials import AccessToken
-from azureml_workspace.azure_v1.errors import error_of
+from azureml_workspace.azure_v1.errors import error_of, retry_after_of
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-_AGAIN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+_LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+_TRANSIENT = frozenset({500, 502, 503, 504})
 _FIRST_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Times in seconds: for connecting, for one answer, and for repeating a request whose connection was lost."""
+    """Times in seconds: for connecting, for the silence before and within one answer, and for all repeats of a request
+    whose connection was lost or whose answer asks for another try."""
 
     connect: float
     read: float
     retry: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    method: str
+    url: str
+    query: Mapping[str, Any] | None
+    body: Any
+    repeatable: bool
+
+    def __str__(self) -> str:
+        """Without the query, which may hold a signature."""
+        return f"{self.method} {self.url.partition('?')[0]}"
+
+
+class _Bearer(AuthBase):
+    """The token as `requests` takes it; without such an object it would look into ~/.netrc and send what is there."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class AzureRest:
@@ -35,10 +62,8 @@ class AzureRest:
         self._cloud = cloud
         self._token = token
         self._limits = limits
+        self._ca_file = ca_file
         self._session = requests.Session()
-        # Not ~/.netrc and the variables of the environment: neither another token nor another authority.
-        self._session.trust_env = False
-        self._session.verify = ca_file or True
 
     def call(
         self,
@@ -49,19 +74,23 @@ class AzureRest:
         body: Any = None,
         repeatable: bool | None = None,
     ) -> requests.Response:
-        """The answer to one request, below 300. A lost connection is tried again when the request may be repeated.
+        """The answer to one request, below 300.
 
-        `repeatable`: None goes by the method. `body` is sent as JSON.
+        A request that may be repeated is, when its connection was lost or Azure had a passing trouble; one that Azure
+        did not take (429) always is, when it says how soon. `repeatable`: None goes by the method. `body` is sent as
+        JSON.
 
         :raises WorkspaceError: by the answer's status; ServiceUnavailable when there was none.
         :raises InvalidRequest: the address is not in this cloud.
         """
         self._cloud.require_host(url)
         may_repeat = method in _IDEMPOTENT if repeatable is None else repeatable
-        response = self._send(method, url, query, body, may_repeat=may_repeat)
+        request = _Request(method=method, url=url, query=query, body=body, repeatable=may_repeat)
+        token = self._token.get()
+        response = self._send(request, token)
         if response.status_code == requests.codes.unauthorized:
-            self._token.forget()
-            response = self._send(method, url, query, body, may_repeat=may_repeat)
+            self._token.forget(token)
+            response = self._send(request, self._token.get())
         if response.status_code >= 300:
             raise error_of(response)
         return response
@@ -75,41 +104,56 @@ class AzureRest:
             return response.json()
         except requests.exceptions.JSONDecodeError as error:
             raise ServiceUnavailable(
-                f"Azure ML answered {method} {_place(url)} with half of a JSON document."
+                f"Azure ML answered {method} {url.partition('?')[0]} with something that is no JSON, or half of it."
             ) from error
 
-    def _send(
-        self, method: str, url: str, query: Mapping[str, Any] | None, body: Any, *, may_repeat: bool
-    ) -> requests.Response:
+    def _send(self, request: _Request, token: str) -> requests.Response:
         end, wait = time.monotonic() + self._limits.retry, _FIRST_WAIT_SECONDS
         while True:
+            response: requests.Response | None = None
+            lost: Exception | None = None
             try:
-                return self._session.request(
-                    method,
-                    url,
-                    params={key: value for key, value in (query or {}).items() if value is not None},
-                    json=body,
-                    headers={"Authorization": f"Bearer {self._token.get()}"},
-                    timeout=(self._limits.connect, self._limits.read),
-                    allow_redirects=False,
-                )
-            except _AGAIN as error:
-                if not may_repeat or time.monotonic() + wait > end:
-                    raise ServiceUnavailable(
-                        f"Azure ML does not answer {method} {_place(url)} ({type(error).__name__})."
-                    ) from error
-            except requests.Timeout as error:
-                raise ServiceUnavailable(
-                    f"Azure ML gave no answer to {method} {_place(url)} within {self._limits.read:g} s."
-                ) from error
-            except requests.exceptions.InvalidJSONError as error:
-                raise InvalidRequest(f"{method} {_place(url)}: a value is not JSON ({error}).") from error
-            except requests.RequestException as error:
-                raise ServiceUnavailable(f"{method} {_place(url)}: {type(error).__name__}.") from error
-            time.sleep(wait)
+                response = self._once(request, token)
+            except _LOST as error:
+                lost = error
+            pause = _pause(request, response, wait)
+            if pause is None or time.monotonic() + pause > end:
+                if response is not None:
+                    return response
+                raise ServiceUnavailable(f"Azure ML does not answer {request} ({type(lost).__name__}).") from lost
+            time.sleep(pause)
             wait *= 2
 
+    def _once(self, request: _Request, token: str) -> requests.Response:
+        """:raises ServiceUnavailable: no answer in time. :raises: one of `_LOST`."""
+        try:
+            return self._session.request(
+                request.method,
+                request.url,
+                params={key: value for key, value in (request.query or {}).items() if value is not None},
+                json=request.body,
+                auth=_Bearer(token),
+                timeout=(self._limits.connect, self._limits.read),
+                allow_redirects=False,
+                verify=self._ca_file,  # None: `requests`' own, or those of REQUESTS_CA_BUNDLE
+            )
+        except _LOST:
+            raise
+        except requests.Timeout as error:
+            raise ServiceUnavailable(f"Azure ML gave no answer to {request} within {self._limits.read:g} s.") from error
+        except requests.exceptions.InvalidJSONError as error:
+            raise InvalidRequest(f"{request}: a value is not JSON ({error}).") from error
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{request}: {type(error).__name__}.") from error
 
-def _place(url: str) -> str:
-    """The address without its query, which may hold a signature."""
-    return url.partition("?")[0]
+
+def _pause(request: _Request, response: requests.Response | None, wait: float) -> float | None:
+    """Seconds until the request is sent again, None when it is not. `response` is None when it was lost."""
+    if response is None:
+        return wait if request.repeatable else None
+    if response.status_code == requests.codes.too_many_requests:
+        asked = retry_after_of(response)
+        return asked if asked is not None else (wait if request.repeatable else None)
+    if response.status_code in _TRANSIENT and request.repeatable:
+        return max(wait, retry_after_of(response) or 0.0)
+    return None

@@ -8,6 +8,7 @@ from azureml_workspace.azure_v1.clouds import cloud_of
 from azureml_workspace.azure_v1.compute import ComputeCalls
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.credentials import AccessToken
+from azureml_workspace.azure_v1.permissions import require_role
 from azureml_workspace.azure_v1.rest import AzureRest, Limits
 from azureml_workspace.azure_v1.runs import RunCalls
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
@@ -37,8 +38,9 @@ class AzureWorkspace(ComputeCalls, RunCalls):
         return f"AzureWorkspace({self._azure.settings.workspace_name!r})"
 
     def ping(self) -> str:
-        """Read the workspace's entity, which needs a good sign-in and a role on it."""
+        """Read the workspace's entity, which needs a good sign-in, and whether the identity may work with it."""
         found = self._azure.description
+        require_role(self._azure)
         names = self._azure.settings
         return (
             f"Azure ML workspace {names.workspace_name} ({found.get('location')}) in resource group "

@@ -1,0 +1,90 @@
+"""Which cloud a name means, and where a token may go."""
+
+from __future__ import annotations
+
+import pytest
+
+from azureml_workspace.azure_v1.clouds import cloud_of
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
+from azureml_workspace.settings import AzureSettings
+
+pytestmark = pytest.mark.unit
+
+
+def settings(cloud: str, **more: str) -> AzureSettings:
+    return AzureSettings(subscription_id="s", resource_group="g", workspace_name="w", cloud=cloud, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "good"),
+    [
+        (
+            "AzureCloud",
+            [
+                "https://management.azure.com/subscriptions",
+                "https://westeurope.api.azureml.ms/discovery",
+                "https://westeurope.experiments.azureml.net/history/v1.0",
+                "https://westeurope.modelmanagement.azureml.net/api",
+                "https://westeurope.aether.ms/api/v1.0",
+            ],
+        ),
+        (
+            "AzureUSGovernment",
+            ["https://management.usgovcloudapi.net/x", "https://usgovvirginia.api.ml.azure.us/history"],
+        ),
+        ("AzureChinaCloud", ["https://management.chinacloudapi.cn/x", "https://chinaeast2.api.ml.azure.cn/history"]),
+    ],
+)
+def test_a_token_goes_into_its_own_cloud_alone(cloud: str, good: list[str]) -> None:
+    mine = cloud_of(settings(cloud))
+    for url in good:
+        mine.require_host(url)
+    others = {
+        "https://management.azure.com",
+        "https://management.usgovcloudapi.net",
+        "https://management.chinacloudapi.cn",
+    }
+    for url in others - {mine.resource_manager}:
+        with pytest.raises(InvalidRequest, match="check the cloud of the connection"):
+            mine.require_host(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/management.azure.com",
+        "https://management.azure.com.evil.example/",
+        "https://xmanagement.azure.com/",
+        "https://management.azure.com@evil.example/",
+        "https://user@management.azure.com/",
+        "https://evil.example\\@management.azure.com/",
+        "http://management.azure.com/",
+        "ftp://management.azure.com/",
+        "//management.azure.com/",
+        "https://[management.azure.com/",
+        "https:///path",
+        "",
+    ],
+)
+def test_a_token_goes_nowhere_else(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="no access token is sent there"):
+        cloud_of(settings("AzureCloud")).require_host(url)
+
+
+@pytest.mark.parametrize("name", ["azurecloud", "AzurePublic", "", "AzureGermanCloud"])
+def test_a_misnamed_cloud_is_never_the_public_one(name: str) -> None:
+    with pytest.raises(InvalidRequest, match="choose one of AzureCloud, AzureChinaCloud, AzureUSGovernment"):
+        cloud_of(settings(name))
+
+
+def test_a_described_cloud_whose_description_cannot_be_had() -> None:
+    with pytest.raises(ServiceUnavailable, match="description of the cloud"):
+        cloud_of(settings("AzureCloud", cloud_metadata_url="http://127.0.0.1:1/metadata"))
+
+
+def test_scopes() -> None:
+    for cloud in ("AzureCloud", "AzureChinaCloud", "AzureUSGovernment"):
+        found = cloud_of(settings(cloud))
+        assert found.scope.startswith("https://management.core.")
+        assert found.scope.endswith("/.default")
+        assert "//.default" not in found.scope
