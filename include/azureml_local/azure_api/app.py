@@ -20,6 +20,7 @@ from azureml_local.azure_api import (
     signin,
 )
 from azureml_local.azure_api.authorization import RequireToken
+from azureml_local.azure_api.datasets import routes as datasets
 from azureml_local.azure_api.errors import on_http_error, on_workspace_error
 from azureml_local.azure_api.paths import WorkspacePaths
 from azureml_local.azure_api.storage import routes as storage
@@ -31,6 +32,7 @@ _SERVICES = (
     signin,
     resource_manager,
     compute,
+    datasets,
     datastores,
     history,
     mlflow,

@@ -114,6 +114,13 @@ class DatasetStore:
         with self._database.read() as session:
             return self._record(_require(session, name, version))
 
+    def set_tags(self, name: str, version: int, tags: Mapping[str, str]) -> DatasetVersion:
+        """Replace the tags of a version. :raises NotFound:"""
+        with self._database.write() as session:
+            row = _require(session, name, version)
+            row.tags = dict(tags)
+            return self._record(row)
+
     def list_all(self) -> list[DatasetVersion]:
         """Every version, by name and version."""
         query = select(DatasetRow).order_by(DatasetRow.name, DatasetRow.version)
