@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from azureml_local.azure_api import (
+    artifacts,
     compute,
     datastores,
     history,
@@ -31,6 +32,7 @@ from azureml_workspace.errors import WorkspaceError
 _SERVICES = (
     signin,
     resource_manager,
+    artifacts,
     compute,
     datasets,
     datastores,

@@ -14,6 +14,7 @@ from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history.experiments import experiment_id
 from azureml_local.azure_api.history.filters import parse_filter
 from azureml_local.azure_api.history.runs import RunHistory
+from azureml_local.azure_api.storage import ARTIFACTS, Storage
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 
@@ -25,7 +26,7 @@ _STATUS_OF_EVENT = {"Completed": "Completed", "Failed": "Failed", "Canceled": "C
 
 def routes(surface: Surface) -> list[Route]:
     """Experiments and runs, by the experiment's name or id, and across the workspace."""
-    calls = _Calls(RunHistory(surface))
+    calls = _Calls(RunHistory(surface), surface.storage)
     wide = [
         Route("/history/experiments:query", answering(calls.list_experiments), methods=["POST"]),
         Route("/history/experiments/{name}", answering(calls.get_experiment)),
@@ -56,8 +57,9 @@ def _of_experiment(calls: _Calls, prefix: str) -> list[Route]:
 
 
 class _Calls:
-    def __init__(self, history: RunHistory) -> None:
+    def __init__(self, history: RunHistory, storage: Storage) -> None:
         self._history = history
+        self._storage = storage
 
     # Experiments
 
@@ -111,8 +113,11 @@ class _Calls:
     def get_details(self, request: Request, _: Any) -> Any:
         """What `Run.get_details` shows."""
         run = self._run(request)
+        base = f"ExperimentRun/{run['dataContainerId']}/"
+        names_of_logs = [blob.name for blob in self._storage.list_from(ARTIFACTS, base + "logs/")]
+        logs = {name.removeprefix(base): self._storage.read_url(ARTIFACTS, name) for name in names_of_logs}
         names = ("runId", "target", "status", "startTimeUtc", "endTimeUtc", "error", "warnings", "properties")
-        rest = {"runDefinition": run["runDefinition"], "services": {}, "logFiles": {}}
+        rest = {"runDefinition": run["runDefinition"], "services": {}, "logFiles": logs}
         return {**{name: run[name] for name in names}, **rest, "inputDatasets": [], "outputDatasets": []}
 
     def list_children(self, request: Request, _: Any) -> Any:
