@@ -11,8 +11,10 @@ from starlette.types import ASGIApp
 
 from azureml_local.azure_api import (
     artifacts,
+    automl,
     compute,
     datastores,
+    environments,
     history,
     mlflow,
     model_management,
@@ -33,9 +35,11 @@ _SERVICES = (
     signin,
     resource_manager,
     artifacts,
+    automl,
     compute,
     datasets,
     datastores,
+    environments,
     history,
     mlflow,
     model_management,
