@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import StratifiedKFold
 
-from azureml_local.data.ingestion import DATA_FILE, ingest
+from azureml_workspace.data.ingestion import DATA_FILE, ingest
 from azureml_workspace.records import ColumnSchema
 from benchmarks.common.places import WORK, bank_marketing_csv
 

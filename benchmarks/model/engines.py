@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from azureml_local.data.rows import read_rows
 from azureml_local.features.frame import encode_frame
 from azureml_local.scoring.model import LoadedModel
+from azureml_workspace.data.rows import read_rows
 from azureml_workspace.records import AutoMLSettings
 from benchmarks.common.automl_job import run_job
 from benchmarks.common.peer_venv import peer_python, peer_versions

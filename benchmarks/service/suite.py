@@ -13,8 +13,8 @@ import msgspec
 
 from azureml_endpoint.load import LoadReport
 from azureml_endpoint.wire import encode_request
-from azureml_local.data.ingestion import DATA_FILE, ingest
 from azureml_local.features.spec import ModelSignature
+from azureml_workspace.data.ingestion import DATA_FILE, ingest
 from azureml_workspace.records import AutoMLSettings
 from benchmarks.common.automl_job import run_job
 from benchmarks.common.machine import cores, versions

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import uuid
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from azureml_workspace.errors import StorageFull
-
 TEMPORARY_PREFIX = ".tmp-"
 _TAIL_BYTES = 1024 * 1024
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@contextmanager
-def no_room_as_storage_full(what: str) -> Iterator[None]:
-    """Turn "no room left" of the operating system, from whichever library, into the workspace's own error.
-
-    :raises StorageFull: the disk, a quota or a file size limit stopped the write of `what`.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StorageFull(
-                f"no room to store {what} ({os.strerror(error.errno or 0)}); nothing was kept. Free space, try again."
-            ) from error
-        raise
 
 
 def temporary_sibling(path: Path) -> Path:

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from azureml_local.data.profile_rules import is_id_like
 from azureml_local.features.frame import FLOAT32_MAX, nulls, to_levels, to_moments, to_numbers
 from azureml_local.features.spec import DatetimePart, Feature, Transform
+from azureml_workspace.data.profile_rules import is_id_like
 from azureml_workspace.records import ColumnSchema
 
 MAX_LEVELS = 200

@@ -12,8 +12,8 @@ from azureml_local.automl.feature_plan import MAX_LEVELS
 from azureml_local.automl.leakage import MIN_ROWS, ColumnSignal
 from azureml_local.automl.prepare import PreparedData
 from azureml_local.automl.validation import ValidationPlan
-from azureml_local.data.profile_rules import NUMBER
 from azureml_local.features.frame import to_levels
+from azureml_workspace.data.profile_rules import NUMBER
 from azureml_workspace.records import DataGuardFinding
 
 IMBALANCE = 0.2

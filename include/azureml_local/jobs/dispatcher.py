@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from azureml_local.background import BackgroundLoop
-from azureml_local.files import no_room_as_storage_full, write_json
+from azureml_local.files import write_json
 from azureml_local.jobs.files import EVENTS_FILE, JOB_FILE, LOG_FILE, PID_FILE, JobFile, forget_job
 from azureml_local.jobs.job import MOST_STARTS, Job, Outcome
 from azureml_local.jobs.leftovers import make_temporary_folder, remove_leftovers
@@ -23,6 +23,7 @@ from azureml_local.processes import ManagedProcess, ProcessIdentity, find_worker
 from azureml_local.store.datasets import DatasetStore
 from azureml_local.store.runs import ActiveRun, RunStore
 from azureml_local.troubles import TroubleLog
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.statuses import RunStatus
 

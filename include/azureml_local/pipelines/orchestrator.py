@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from azureml_local.background import BackgroundLoop
-from azureml_local.files import no_room_as_storage_full, sweep_temporaries, write_json
+from azureml_local.files import sweep_temporaries, write_json
 from azureml_local.jobs.results import automl_result
 from azureml_local.jobs.submission import AutoMLRuns
 from azureml_local.paths import Home
@@ -31,6 +31,7 @@ from azureml_local.store.pipeline_run_records import (
 from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.pipelines import PipelineStore
 from azureml_local.troubles import TroubleLog
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import StorageFull, WorkspaceError
 from azureml_workspace.records import (
     AUTOML_STEP,

@@ -9,8 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from azureml_local.server.dependencies import VersionInPath, VersionInQuery, WorkspaceDependency, parse_tags
-from azureml_local.store.datasets import Reading
 from azureml_local.store.uploads import Upload
+from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.records import DatasetVersion
 
 _WRITE_BYTES = 1024 * 1024
@@ -36,11 +36,11 @@ async def register_dataset(
     tags: str = "{}",
 ) -> DatasetVersion:
     """Register the body as the next version, or find the version that holds the same content read the same way."""
-    reading = await run_in_threadpool(Reading.checked, separator, encoding)
+    text_format = await run_in_threadpool(TextFormat.checked, separator, encoding)
     parsed_tags = parse_tags(tags)
     with workspace.datasets.upload(name) as upload:
         await _receive(request, upload)
-        return await run_in_threadpool(workspace.datasets.register, upload, reading, parsed_tags)
+        return await run_in_threadpool(workspace.datasets.register, upload, text_format, parsed_tags)
 
 
 @router.get("")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from azureml_local.files import no_room_as_storage_full, remove_tree, tail_lines
+from azureml_local.files import remove_tree, tail_lines
 from azureml_local.insights.query import summarize
 from azureml_local.paths import Home
 from azureml_local.processes import wait_until
@@ -20,6 +20,7 @@ from azureml_local.services.records import deployment, web_service
 from azureml_local.services.supervisor import Supervisor, new_key
 from azureml_local.store.models import ModelStore
 from azureml_local.store.services import ServiceStore, StoredService
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import Conflict, NotFound
 from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKeys, WebService
 from azureml_workspace.statuses import ServiceState

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from azureml_local.background import BackgroundLoop
-from azureml_local.files import no_room_as_storage_full, remove_tree, sweep_temporaries
+from azureml_local.files import remove_tree, sweep_temporaries
 from azureml_local.paths import Home
 from azureml_local.processes import find_workers
 from azureml_local.scoring.config import read_config, read_keys, write_config, write_keys
@@ -23,6 +23,7 @@ from azureml_local.services.records import service_config
 from azureml_local.services.supervision import Watch, look_at, never_got_its_port
 from azureml_local.store.services import ServiceStore, StoredService
 from azureml_local.troubles import TroubleLog
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import Conflict, InvalidRequest
 from azureml_workspace.records import ServiceKeys
 from azureml_workspace.statuses import ServiceState

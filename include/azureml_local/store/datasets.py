@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-import codecs
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from azureml_local.files import no_room_as_storage_full, remove_tree
+from azureml_local.files import remove_tree
 from azureml_local.paths import Home
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
 from azureml_local.store.schema import DatasetRow
 from azureml_local.store.uploads import Upload
-from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.data.text_format import TextFormat
+from azureml_workspace.disk import no_room_as_storage_full
+from azureml_workspace.errors import NotFound
 from azureml_workspace.records import ColumnSchema, DatasetVersion, validate_dataset_name
 
 DATA_FILE = "data.parquet"
 PROFILE_FILE = "profile.json"
-_PLAIN = (",", "utf-8")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How registered bytes are read as a table: part of what makes two versions the same."""
-
-    separator: str = ","
-    encoding: str = "utf-8"
-
-    @classmethod
-    def checked(cls, separator: str, encoding: str) -> Reading:
-        r"""The reading, each value under one name: `\t` in two characters is a tab, `UTF8` is `utf-8`.
-
-        :raises InvalidRequest: the separator cannot be one (`check_separator`) or Python knows no such encoding.
-        """
-        from azureml_local.data.header import check_separator  # see `rows`
-
-        separator = check_separator(separator)
-        try:
-            return cls(separator=separator, encoding=codecs.lookup(encoding).name)
-        except (LookupError, ValueError) as error:
-            raise InvalidRequest(
-                f"encoding is {encoding!r}, which Python does not know; for example 'utf-8' or 'latin-1'."
-            ) from error
-
-    def storage_key(self, digest: str) -> str:
-        """The folder of content `digest` read this way: the digest itself for plain CSV, else with a suffix."""
-        if (self.separator, self.encoding) == _PLAIN:
-            return digest
-        suffix = sha256(f"{self.separator}\n{self.encoding}".encode()).hexdigest()[:8]
-        return f"{digest}-{suffix}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +53,7 @@ class DatasetStore:
         validate_dataset_name(name)
         return Upload(self._home.datasets, name)
 
-    def register(self, upload: Upload, reading: Reading, tags: Mapping[str, str]) -> DatasetVersion:
+    def register(self, upload: Upload, text_format: TextFormat, tags: Mapping[str, str]) -> DatasetVersion:
         """The version that holds what was uploaded, made when there is none. Tags are added to it.
 
         :raises InvalidRequest: the bytes cannot be read as delimited text.
@@ -93,18 +61,18 @@ class DatasetStore:
         """
         name = upload.name
         digest = upload.finish()
-        key = reading.storage_key(digest)
+        key = text_format.storage_key(digest)
         with self._ingesting.of(key):
             with self._database.read() as session:
                 known = session.scalar(select(DatasetRow).where(DatasetRow.storage_key == key).limit(1))
             if known is not None:
-                return self._add_version(name, digest, reading, known.rows, known.columns, tags)
-            rows, columns = self._ingest(upload, reading)
+                return self._add_version(name, digest, text_format, known.rows, known.columns, tags)
+            rows, columns = self._ingest(upload, text_format)
             folder = self._home.dataset(key)
             remove_tree(folder)  # content that no version names: an earlier registration was cut off
             upload.folder.rename(folder)
             try:
-                return self._add_version(name, digest, reading, rows, columns, tags)
+                return self._add_version(name, digest, text_format, rows, columns, tags)
             except BaseException:
                 remove_tree(folder)
                 raise
@@ -142,16 +110,16 @@ class DatasetStore:
 
     def rows(self, name: str, version: int, count: int) -> list[dict[str, Any]]:
         """The first rows as JSON values. :raises NotFound:"""
-        from azureml_local.data import read_rows  # reads Parquet: not worth the start-up of every server
+        from azureml_workspace.data.rows import read_rows  # reads Parquet: not worth the start-up of every server
 
         return read_rows(self._home.dataset(self.storage_key(name, version)) / DATA_FILE, count)
 
     def label_counts(self, storage_key: str, column: str) -> dict[str, int] | None:
-        """Rows per value of a column, see `azureml_local.data.label_counts`; empty where there is no such column.
+        """Rows per value of a column, see `label_counts` in `azureml_workspace.data.rows`; empty without such a column.
 
         :raises NotFound: no version holds such content.
         """
-        from azureml_local.data import label_counts  # see `rows`
+        from azureml_workspace.data.rows import label_counts  # see `rows`
 
         content = self.content(storage_key)
         if column not in {known.name for known in content.columns}:
@@ -170,11 +138,13 @@ class DatasetStore:
             if folder.name not in named:
                 remove_tree(folder)
 
-    def _ingest(self, upload: Upload, reading: Reading) -> tuple[int, list[dict[str, Any]]]:
-        from azureml_local.data import ingest  # see `rows`
+    def _ingest(self, upload: Upload, text_format: TextFormat) -> tuple[int, list[dict[str, Any]]]:
+        from azureml_workspace.data.ingestion import ingest  # see `rows`
 
         with no_room_as_storage_full("the typed data"):
-            data = ingest(upload.received, upload.folder, separator=reading.separator, encoding=reading.encoding)
+            data = ingest(
+                upload.received, upload.folder, separator=text_format.separator, encoding=text_format.encoding
+            )
         upload.keep_as_source()
         for file in upload.folder.iterdir():
             file.chmod(0o444)
@@ -184,12 +154,12 @@ class DatasetStore:
         self,
         name: str,
         digest: str,
-        reading: Reading,
+        text_format: TextFormat,
         rows: int,
         columns: list[dict[str, Any]],
         tags: Mapping[str, str],
     ) -> DatasetVersion:
-        key = reading.storage_key(digest)
+        key = text_format.storage_key(digest)
         with self._database.write() as session:
             row = session.scalar(select(DatasetRow).where(DatasetRow.name == name, DatasetRow.storage_key == key))
             if row is not None:
@@ -201,8 +171,8 @@ class DatasetStore:
                 version=latest + 1,
                 storage_key=key,
                 fingerprint=f"sha256:{digest}",
-                separator=reading.separator,
-                encoding=reading.encoding,
+                separator=text_format.separator,
+                encoding=text_format.encoding,
                 rows=rows,
                 columns=columns,
                 tags=dict(tags),

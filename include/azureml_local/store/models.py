@@ -10,10 +10,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from azureml_local.files import no_room_as_storage_full, remove_tree, temporary_sibling
+from azureml_local.files import remove_tree, temporary_sibling
 from azureml_local.paths import Home
 from azureml_local.store.database import Database
 from azureml_local.store.schema import ModelRow
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import NotFound, RunFailed
 from azureml_workspace.records import ModelVersion, Run, validate_model_name
 from azureml_workspace.statuses import RunStatus

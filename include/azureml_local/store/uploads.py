@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from azureml_local.files import no_room_as_storage_full, temporary_sibling
+from azureml_local.files import temporary_sibling
+from azureml_workspace.disk import no_room_as_storage_full
 
 SOURCE_FILE = "source"
 

@@ -18,10 +18,11 @@ from azureml_local.server.app import create_app
 from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_local.store.computes import ComputeStore
 from azureml_local.store.database import Database
-from azureml_local.store.datasets import DatasetStore, Reading
+from azureml_local.store.datasets import DatasetStore
 from azureml_local.store.links import Links
 from azureml_local.store.models import ModelStore
 from azureml_local.store.runs import RunStore
+from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetVersion
 
 RegisterText = Callable[..., DatasetVersion]
@@ -72,13 +73,16 @@ def register(datasets: DatasetStore) -> RegisterText:
     """Registers a text as it would arrive over HTTP, in two pieces."""
 
     def do(
-        text: str | bytes, name: str = "people", reading: Reading | None = None, tags: dict[str, str] | None = None
+        text: str | bytes,
+        name: str = "people",
+        text_format: TextFormat | None = None,
+        tags: dict[str, str] | None = None,
     ) -> DatasetVersion:
         content = text.encode() if isinstance(text, str) else text
         with datasets.upload(name) as upload:
             upload.write(content[:5])
             upload.write(content[5:])
-            return datasets.register(upload, reading or Reading(), tags or {})
+            return datasets.register(upload, text_format or TextFormat(), tags or {})
 
     return do
 

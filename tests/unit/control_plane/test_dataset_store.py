@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from tests.unit.control_plane.conftest import RegisterText
 
-import azureml_local.data
+import azureml_workspace.data.ingestion
 from azureml_local.paths import Home
 from azureml_local.store.database import Database
-from azureml_local.store.datasets import DatasetStore, Reading
+from azureml_local.store.datasets import DatasetStore
 from azureml_local.store.links import Links
 from azureml_local.store.uploads import Upload
+from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.errors import InvalidRequest, NotFound, StorageFull
 from azureml_workspace.records import DatasetVersion
 
@@ -63,11 +64,11 @@ def test_same_content_under_another_name_shares_the_files(register: RegisterText
 def test_same_bytes_read_otherwise_are_another_version(register: RegisterText, datasets: DatasetStore) -> None:
     text = "a;b,c\n1;2,3\n"
     by_comma = register(text)
-    by_semicolon = register(text, reading=Reading.checked(";", "utf-8"))
+    by_semicolon = register(text, text_format=TextFormat.checked(";", "utf-8"))
     assert by_comma.fingerprint == by_semicolon.fingerprint
     assert (by_comma.version, by_semicolon.version) == (1, 2)
     assert [column.name for column in datasets.get("people", 2).columns] == ["a", "b,c"]
-    assert register(text, reading=Reading.checked(";", "UTF8")).version == 2
+    assert register(text, text_format=TextFormat.checked(";", "UTF8")).version == 2
 
 
 def test_files_are_as_documented_and_read_only(register: RegisterText, home: Home) -> None:
@@ -87,7 +88,7 @@ def test_names_that_cannot_be(datasets: DatasetStore, name: str) -> None:
 @pytest.mark.parametrize(("separator", "encoding", "word"), [(";;", "utf-8", "separator"), (",", "klingon", "klingon")])
 def test_readings_that_cannot_be(separator: str, encoding: str, word: str) -> None:
     with pytest.raises(InvalidRequest, match=word):
-        Reading.checked(separator, encoding)
+        TextFormat.checked(separator, encoding)
 
 
 def test_unreadable_content_leaves_nothing(register: RegisterText, datasets: DatasetStore, home: Home) -> None:
@@ -114,7 +115,7 @@ def test_full_disk_while_receiving(datasets: DatasetStore, home: Home) -> None:
 
 
 def test_full_disk_while_ingesting(register: RegisterText, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(azureml_local.data, "ingest", _no_room)
+    monkeypatch.setattr(azureml_workspace.data.ingestion, "ingest", _no_room)
     with pytest.raises(StorageFull):
         register(CSV)
     assert list(home.datasets.iterdir()) == []
@@ -149,14 +150,14 @@ def test_content_left_by_a_killed_server_is_ingested_anew(register: RegisterText
 def test_two_uploads_of_one_content_at_once_give_one_version(
     register: RegisterText, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = azureml_local.data.ingest
+    real = azureml_workspace.data.ingestion.ingest
     calls: list[int] = []
 
     def counted(*args: Any, **options: Any) -> Any:
         calls.append(1)
         return real(*args, **options)
 
-    monkeypatch.setattr(azureml_local.data, "ingest", counted)
+    monkeypatch.setattr(azureml_workspace.data.ingestion, "ingest", counted)
     together = threading.Barrier(8)
     made: list[DatasetVersion] = []
 
@@ -217,6 +218,6 @@ def test_a_dataset_may_have_any_valid_name(
 
 def test_a_tab_may_be_given_as_a_form_gives_it(register: RegisterText) -> None:
     text = "x\ty\n1\ta\n"
-    given_by_a_form = register(text, reading=Reading.checked("\\t", "utf-8"))
+    given_by_a_form = register(text, text_format=TextFormat.checked("\\t", "utf-8"))
     assert [column.name for column in given_by_a_form.columns] == ["x", "y"]
-    assert register(text, reading=Reading.checked("\t", "utf-8")).created is False
+    assert register(text, text_format=TextFormat.checked("\t", "utf-8")).created is False

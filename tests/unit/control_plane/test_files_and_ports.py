@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from azureml_local.files import (
-    no_room_as_storage_full,
     read_json,
     remove_tree,
     sweep_temporaries,
@@ -19,6 +18,7 @@ from azureml_local.files import (
 from azureml_local.services.ports import PortRange, http_url, require_host_name
 from azureml_local.services.records import web_service
 from azureml_local.store.services import StoredService
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import Conflict, InvalidRequest, StorageFull
 from azureml_workspace.records import DeploySettings
 from azureml_workspace.statuses import ServiceState

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azureml_local.data import IngestedData, ingest
+from azureml_workspace.data.ingestion import IngestedData, ingest
 
 Ingest = Callable[..., IngestedData]
 

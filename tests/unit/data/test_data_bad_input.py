@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import pytest
 
-from azureml_local.data import ingest
+from azureml_workspace.data.ingestion import ingest
 from azureml_workspace.errors import InvalidRequest, StorageFull
 
 pytestmark = pytest.mark.unit
@@ -122,9 +122,9 @@ def test_wrong_separator_given_for_a_comma_file(tmp_path: Path, target: Path) ->
 
 
 def test_record_longer_than_the_largest_block(tmp_path: Path, target: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("azureml_local.data.ingestion.SMALLEST_BLOCK", 1 << 10)
-    monkeypatch.setattr("azureml_local.data.ingestion.LARGEST_BLOCK", 1 << 12)
-    monkeypatch.setattr("azureml_local.data.records.LARGEST_BLOCK", 1 << 20)
+    monkeypatch.setattr("azureml_workspace.data.ingestion.SMALLEST_BLOCK", 1 << 10)
+    monkeypatch.setattr("azureml_workspace.data.ingestion.LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr("azureml_workspace.data.records.LARGEST_BLOCK", 1 << 20)
     source = tmp_path / "source.csv"
     source.write_bytes(b'a,b\n1,2\n3,"' + b"x\n" * (1 << 16))
     _refused(source, target, "record longer than 1 MB", "never closed")
@@ -142,7 +142,7 @@ def test_disk_full_leaves_nothing(when: int, tmp_path: Path, target: Path, monke
         path.touch()
         return (Path("/dev/full") if calls == when else path).open("wb")
 
-    monkeypatch.setattr("azureml_local.data.ingestion._create", create)
+    monkeypatch.setattr("azureml_workspace.data.ingestion._create", create)
     source = tmp_path / "source.csv"
     source.write_bytes(b"a,b\n" + b"1,2\n" * 1_000)
     with pytest.raises(StorageFull, match=r"source\.csv.*nothing was kept"):

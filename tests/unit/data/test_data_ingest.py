@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from azureml_local.data import DataProfile, ingest, label_counts, read_rows
+from azureml_workspace.data.ingestion import ingest
+from azureml_workspace.data.profile import DataProfile
+from azureml_workspace.data.rows import label_counts, read_rows
 from azureml_workspace.errors import InvalidRequest
 
 pytestmark = pytest.mark.unit

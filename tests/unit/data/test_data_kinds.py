@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from azureml_local.data import read_rows
-from azureml_local.data.kinds import EVERYWHERE, NOT_AMONG_WORDS
+from azureml_workspace.data.kinds import EVERYWHERE, NOT_AMONG_WORDS
+from azureml_workspace.data.rows import read_rows
 
 pytestmark = pytest.mark.unit
 
@@ -98,7 +98,7 @@ def test_all_null_column_is_kept_as_nullable_string(value: str, ingest_text: Any
 )
 def test_last_row_decides_too(early: str, late: str, kind: str, ingest_text: Any, monkeypatch: Any) -> None:
     """The value that widens a column stands many blocks after the first."""
-    monkeypatch.setattr("azureml_local.data.ingestion.SMALLEST_BLOCK", 1_000)
+    monkeypatch.setattr("azureml_workspace.data.ingestion.SMALLEST_BLOCK", 1_000)
     data = ingest_text("c,other\n" + f"{early},x\n" * 5_000 + f"{late},x\n")
     assert data.columns[0].kind == kind
     assert data.rows == 5_001

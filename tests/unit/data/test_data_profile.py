@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azureml_local.data.profile import MixedTypes, ValueCount
+from azureml_workspace.data.profile import MixedTypes, ValueCount
 
 pytestmark = pytest.mark.unit
 

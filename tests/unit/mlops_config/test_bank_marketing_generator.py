@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from azureml_local.data import IngestedData, ingest
+from azureml_workspace.data.ingestion import IngestedData, ingest
 from azureml_workspace.records import validate_service_name
 from mlops_config.bank_marketing import BANK_MARKETING
 from mlops_config.bank_marketing_generator import generate_bank_marketing

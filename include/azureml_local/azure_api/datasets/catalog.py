@@ -223,8 +223,8 @@ class Catalog:
 
     def _take_over(self, name: str, table: Table, tags: dict[str, str]) -> DatasetVersion:
         with self._datasets.upload(name) as upload:
-            reading = take_over(table, self._surface.storage, upload)
-            return self._datasets.register(upload, reading, tags)
+            text_format = take_over(table, self._surface.storage, upload)
+            return self._datasets.register(upload, text_format, tags)
 
     def _of_engine(self, dataset: DatasetVersion) -> Registration:
         kept = self._documents.find(_DEFINITION, f"{dataset.name}:{dataset.version}") or {}

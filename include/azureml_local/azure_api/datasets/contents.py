@@ -16,8 +16,8 @@ import requests
 from azureml_local.azure_api.datasets.dataflow import DataPath, Delimited, Selection, Table
 from azureml_local.azure_api.datastores import container_of
 from azureml_local.azure_api.storage import Storage
-from azureml_local.store.datasets import Reading
 from azureml_local.store.uploads import Upload
+from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 
 _READ_BYTES = 1 << 20
@@ -25,7 +25,7 @@ _WEB_TIMEOUT_SECONDS = (5.0, 60.0)
 _PARQUET_ROWS = 10_000
 
 
-def take_over(table: Table, storage: Storage, upload: Upload) -> Reading:
+def take_over(table: Table, storage: Storage, upload: Upload) -> TextFormat:
     """Write the table's rows into `upload`, and say how they are read there.
 
     One delimited file goes in as it is, byte for byte: it is then the version that registering this file natively
@@ -37,12 +37,12 @@ def take_over(table: Table, storage: Storage, upload: Upload) -> Reading:
     with _files(table.paths, storage, upload.folder) as files:
         if table.reader is not None and len(files) == 1 and not table.selections:
             _copy(files[0], upload)
-            return Reading.checked(table.reader.separator, table.reader.encoding)
+            return TextFormat.checked(table.reader.separator, table.reader.encoding)
         if table.reader is None:
             _convert_parquet(files, table.selections, upload)
         else:
             _convert_delimited(files, table.reader, table.selections, upload)
-        return Reading()
+        return TextFormat()
 
 
 @contextmanager

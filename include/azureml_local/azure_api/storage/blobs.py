@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from azureml_local.azure_api.storage.refusals import StorageRefusal
-from azureml_local.files import no_room_as_storage_full
+from azureml_workspace.disk import no_room_as_storage_full
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS blobs (

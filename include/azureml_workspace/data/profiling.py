@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from azureml_local.data.profile import TOP_VALUES, ColumnProfile, DataProfile, MixedTypes, NumberSummary, ValueCount
-from azureml_local.data.profile_rules import NUMBER, is_id_like
-from azureml_local.data.values import as_text
+from azureml_workspace.data.profile import TOP_VALUES, ColumnProfile, DataProfile, MixedTypes, NumberSummary, ValueCount
+from azureml_workspace.data.profile_rules import NUMBER, is_id_like
+from azureml_workspace.data.values import as_text
 from azureml_workspace.records import ColumnKind, ColumnSchema
 
 _EXAMPLES = 3

@@ -6,7 +6,7 @@ import csv
 from collections import Counter
 from dataclasses import dataclass
 
-from azureml_local.data.text import TextFile
+from azureml_workspace.data.text import TextFile
 from azureml_workspace.errors import InvalidRequest
 
 _OTHER_SEPARATORS = {";": '";"', "\t": r'"\t" (a tab)', ",": '","', "|": '"|"'}

@@ -7,6 +7,7 @@ blocks read and by one typed column, not by the size of the file.
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +19,13 @@ import msgspec
 import pyarrow as pa
 from pyarrow import parquet
 
-from azureml_local.data.header import Header, check_separator, read_header
-from azureml_local.data.kinds import Reading, convert, count_infinities, narrow
-from azureml_local.data.profile import DataProfile
-from azureml_local.data.profiling import profile_parquet
-from azureml_local.data.records import LARGEST_BLOCK, SMALLEST_BLOCK, RecordTooLong, read_batches, too_long
-from azureml_local.data.text import TextFile, check_text
-from azureml_local.files import no_room_as_storage_full, temporary_sibling
+from azureml_workspace.data.header import Header, check_separator, read_header
+from azureml_workspace.data.kinds import Reading, convert, count_infinities, narrow
+from azureml_workspace.data.profile import DataProfile
+from azureml_workspace.data.profiling import profile_parquet
+from azureml_workspace.data.records import LARGEST_BLOCK, SMALLEST_BLOCK, RecordTooLong, read_batches, too_long
+from azureml_workspace.data.text import TextFile, check_text
+from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.records import ColumnSchema
 
 DATA_FILE = "data.parquet"
@@ -55,7 +56,7 @@ def ingest(source_path: Path, target_dir: Path, *, separator: str = ",", encodin
     header = read_header(text, separator)
     source = _Source(text=text, header=header, separator=separator)
     readings, block_bytes = _decide_readings(source)
-    data_path, profile_path = temporary_sibling(target_dir / DATA_FILE), temporary_sibling(target_dir / PROFILE_FILE)
+    data_path, profile_path = _unfinished(target_dir), _unfinished(target_dir)
     with no_room_as_storage_full(f"the typed data of {source_path.name}"), _removed_on_error(data_path, profile_path):
         written = _write_parquet(source, readings, block_bytes, data_path)
         columns = tuple(
@@ -123,6 +124,10 @@ def _write_parquet(source: _Source, readings: list[Reading], block_bytes: int, p
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting))
     return written
+
+
+def _unfinished(folder: Path) -> Path:
+    return folder / f".tmp-{uuid.uuid4().hex}"
 
 
 def _create(path: Path) -> IO[bytes]:

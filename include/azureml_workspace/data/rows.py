@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from azureml_local.data.values import Scalar, as_json, as_text
+from azureml_workspace.data.values import Scalar, as_json, as_text
 from azureml_workspace.errors import InvalidRequest
 
 MOST_LABELS = 1_000

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from azureml_local.data.header import Header
-from azureml_local.data.text import TextFile
+from azureml_workspace.data.header import Header
+from azureml_workspace.data.text import TextFile
 from azureml_workspace.errors import InvalidRequest
 
 SMALLEST_BLOCK = 8 << 20
