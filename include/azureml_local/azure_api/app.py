@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from azureml_local.azure_api import (
+    application_insights,
     artifacts,
     automl,
     compute,
@@ -34,6 +35,7 @@ from azureml_workspace.errors import WorkspaceError
 _SERVICES = (
     signin,
     resource_manager,
+    application_insights,
     artifacts,
     automl,
     compute,

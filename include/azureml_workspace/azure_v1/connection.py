@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +19,19 @@ _API_VERSION = "2022-05-01"
 class AzureConnection:
     """What the calls of the adapter share. Nothing is sent before the first call."""
 
-    def __init__(self, settings: AzureSettings, cloud: Cloud, rest: AzureRest, sdk: SdkProcess) -> None:
+    def __init__(
+        self,
+        settings: AzureSettings,
+        cloud: Cloud,
+        rest: AzureRest,
+        sdk: SdkProcess,
+        on_secret: Callable[[str], None],
+    ) -> None:
         self.settings = settings
         self.cloud = cloud
         self.rest = rest
         self.sdk = sdk
+        self.on_secret = on_secret
 
     @property
     def arm_id(self) -> str:

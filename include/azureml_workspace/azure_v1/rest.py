@@ -37,6 +37,7 @@ class _Request:
     url: str
     query: Mapping[str, Any] | None
     body: Any
+    content_type: str
     repeatable: bool
 
     def __str__(self) -> str:
@@ -72,20 +73,23 @@ class AzureRest:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        content_type: str = "application/json",
         repeatable: bool | None = None,
     ) -> requests.Response:
         """The answer to one request, below 300.
 
         A request that may be repeated is, when its connection was lost or Azure had a passing trouble; one that Azure
         did not take (429) always is, when it says how soon. `repeatable`: None goes by the method. `body` is sent as
-        JSON.
+        JSON, under the name `content_type`.
 
         :raises WorkspaceError: by the answer's status; ServiceUnavailable when there was none.
         :raises InvalidRequest: the address is not in this cloud.
         """
         self._cloud.require_host(url)
         may_repeat = method in _IDEMPOTENT if repeatable is None else repeatable
-        request = _Request(method=method, url=url, query=query, body=body, repeatable=may_repeat)
+        request = _Request(
+            method=method, url=url, query=query, body=body, content_type=content_type, repeatable=may_repeat
+        )
         token = self._token.get()
         response = self._send(request, token)
         if response.status_code == requests.codes.unauthorized:
@@ -132,6 +136,7 @@ class AzureRest:
                 request.url,
                 params={key: value for key, value in (request.query or {}).items() if value is not None},
                 json=request.body,
+                headers={} if request.body is None else {"Content-Type": request.content_type},
                 auth=_Bearer(token),
                 timeout=(self._limits.connect, self._limits.read),
                 allow_redirects=False,

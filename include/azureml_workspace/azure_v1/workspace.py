@@ -8,10 +8,12 @@ from azureml_workspace.azure_v1.clouds import cloud_of
 from azureml_workspace.azure_v1.compute import ComputeCalls
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.credentials import AccessToken
+from azureml_workspace.azure_v1.models import ModelCalls
 from azureml_workspace.azure_v1.permissions import require_role
 from azureml_workspace.azure_v1.rest import AzureRest, Limits
 from azureml_workspace.azure_v1.runs import RunCalls
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
+from azureml_workspace.azure_v1.services import ServiceCalls
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.settings import WorkspaceSettings
 
@@ -25,10 +27,10 @@ def open_azure_v1(settings: WorkspaceSettings, on_secret: Callable[[str], None])
     token = AccessToken(azure, cloud, on_secret)
     limits = Limits(connect=settings.connect_timeout, read=settings.read_timeout, retry=settings.retry_seconds)
     rest = AzureRest(cloud, token, limits, ca_file=azure.ca_file)
-    return AzureWorkspace(AzureConnection(azure, cloud, rest, SdkProcess(azure, cloud, token.get)))
+    return AzureWorkspace(AzureConnection(azure, cloud, rest, SdkProcess(azure, cloud, token.get), on_secret))
 
 
-class AzureWorkspace(ComputeCalls, RunCalls):
+class AzureWorkspace(ComputeCalls, ModelCalls, RunCalls, ServiceCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
 
     def __init__(self, azure: AzureConnection) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from azureml_local.azure_api.bodies import answering, as_object
+from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.model_management.operations import Operations
 from azureml_local.azure_api.model_management.service_routes import BASE
 from azureml_local.azure_api.surface import Surface
@@ -19,31 +22,30 @@ def routes(surface: Surface, operations: Operations) -> list[Route]:
     """`/modelmanagement/services/{name}/...` and `/modelmanagement/operations`."""
     services = surface.workspace.services
 
-    def list_keys(request: Request) -> Response:
+    def list_keys(request: Request, _: Any) -> dict[str, str]:
         keys = services.keys(request.path_params["name"])
-        return JSONResponse({"primaryKey": keys.primary, "secondaryKey": keys.secondary})
+        return {"primaryKey": keys.primary, "secondaryKey": keys.secondary}
 
-    async def regenerate_key(request: Request) -> Response:
-        name, body = request.path_params["name"], await request.json()
-        if body.get("keyType") not in {"Primary", "Secondary"}:
-            raise InvalidRequest(f"keyType is {body.get('keyType')!r}; choose Primary or Secondary.")
-        secondary = body["keyType"] == "Secondary"
-        await run_in_threadpool(services.regenerate_key, name, secondary=secondary, key=body.get("keyValue"))
+    def regenerate_key(request: Request, body: Any) -> Response:
+        name, kind, key = request.path_params["name"], as_object(body).get("keyType"), body.get("keyValue")
+        if kind not in {"Primary", "Secondary"}:
+            raise InvalidRequest(f"keyType is {kind!r}; choose Primary or Secondary.")
+        services.regenerate_key(name, secondary=kind == "Secondary", key=None if key is None else str(key))
         operation = operations.begin(name, "RegenerateKeys", done=True)
         return JSONResponse({}, headers={"Operation-Location": operations.location(operation)})
 
-    def read_logs(request: Request) -> Response:
+    def read_logs(request: Request, _: Any) -> dict[str, str]:
         tail = request.query_params.get("tail", "5000")
         if not tail.isdecimal():
             raise InvalidRequest(f"tail is {tail!r}; give a number of lines.")
-        return JSONResponse({"content": services.logs(request.path_params["name"], min(int(tail), _MOST_LINES))})
+        return {"content": services.logs(request.path_params["name"], min(int(tail), _MOST_LINES))}
 
-    def read_operation(request: Request) -> Response:
-        return JSONResponse(operations.get(request.path_params["id"]))
+    def read_operation(request: Request, _: Any) -> Document:
+        return operations.get(request.path_params["id"])
 
     return [
-        Route(f"{BASE}/{{name}}/listkeys", list_keys, methods=["POST"]),
-        Route(f"{BASE}/{{name}}/regenerateKeys", regenerate_key, methods=["POST"]),
-        Route(f"{BASE}/{{name}}/logs", read_logs),
-        Route("/modelmanagement/operations/{id}", read_operation),
+        Route(f"{BASE}/{{name}}/listkeys", answering(list_keys), methods=["POST"]),
+        Route(f"{BASE}/{{name}}/regenerateKeys", answering(regenerate_key), methods=["POST"]),
+        Route(f"{BASE}/{{name}}/logs", answering(read_logs)),
+        Route("/modelmanagement/operations/{id}", answering(read_operation)),
     ]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.model_management.registry import Entity, ModelRegistry
 from azureml_workspace.errors import InvalidRequest
 
@@ -21,42 +21,41 @@ _PAGE = 255
 def routes(registry: ModelRegistry) -> list[Route]:
     """`/modelmanagement/assets` and `/modelmanagement/models`."""
 
-    async def create_asset(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(registry.create_asset, await request.json()))
+    def create_asset(_: Request, body: Any) -> Entity:
+        return registry.create_asset(as_object(body))
 
-    def read_asset(request: Request) -> Response:
-        return JSONResponse(registry.asset(request.path_params["id"]))
+    def read_asset(request: Request, _: Any) -> Entity:
+        return registry.asset(request.path_params["id"])
 
-    async def register(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(registry.register, await request.json()))
+    def register(_: Request, body: Any) -> Entity:
+        return registry.register(as_object(body))
 
-    def read(request: Request) -> Response:
-        return JSONResponse(registry.get(request.path_params["id"]))
+    def read(request: Request, _: Any) -> Entity:
+        return registry.get(request.path_params["id"])
 
-    def read_all(request: Request) -> Response:
+    def read_all(request: Request, _: Any) -> Entity:
         query = request.query_params
         count, start = _number(query, "count", _PAGE), _number(query, "$skipToken", 0)
         found = registry.find(_filter(query), latest_only=query.get("latestVersionOnly", "").lower() == "true")
         page = list(islice(found, start, start + count + 1))
         token = str(start + count) if len(page) > count else None
-        return JSONResponse({"value": page[:count], "continuationToken": token, "nextLink": None})
+        return {"value": page[:count], "continuationToken": token, "nextLink": None}
 
-    async def change(request: Request) -> Response:
-        patch = await request.json()
-        return JSONResponse(await run_in_threadpool(registry.change, request.path_params["id"], patch))
+    def change(request: Request, patch: Any) -> Entity:
+        return registry.change(request.path_params["id"], patch)
 
-    def delete(request: Request) -> Response:
+    def delete(request: Request, _: Any) -> Response:
         registry.delete(request.path_params["id"])
         return Response(status_code=200)
 
     return [
-        Route("/modelmanagement/assets", create_asset, methods=["POST"]),
-        Route("/modelmanagement/assets/{id}", read_asset),
-        Route("/modelmanagement/models", read_all),
-        Route("/modelmanagement/models", register, methods=["POST"]),
-        Route("/modelmanagement/models/{id}", read),
-        Route("/modelmanagement/models/{id}", change, methods=["PATCH"]),
-        Route("/modelmanagement/models/{id}", delete, methods=["DELETE"]),
+        Route("/modelmanagement/assets", answering(create_asset), methods=["POST"]),
+        Route("/modelmanagement/assets/{id}", answering(read_asset)),
+        Route("/modelmanagement/models", answering(read_all)),
+        Route("/modelmanagement/models", answering(register), methods=["POST"]),
+        Route("/modelmanagement/models/{id}", answering(read)),
+        Route("/modelmanagement/models/{id}", answering(change), methods=["PATCH"]),
+        Route("/modelmanagement/models/{id}", answering(delete), methods=["DELETE"]),
     ]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.model_management.deployments import Deployments
 from azureml_local.azure_api.model_management.model_routes import has_pairs
@@ -25,29 +26,28 @@ def routes(deployments: Deployments, operations: Operations) -> list[Route]:
     def accepted(operation: Document) -> Response:
         return JSONResponse({}, status_code=202, headers={"Operation-Location": operations.location(operation)})
 
-    async def create(request: Request) -> Response:
-        return accepted(await run_in_threadpool(deployments.create, await request.json()))
+    def create(_: Request, body: Any) -> Response:
+        return accepted(deployments.create(as_object(body)))
 
-    def read(request: Request) -> Response:
-        return JSONResponse(deployments.get(request.path_params["name"]))
+    def read(request: Request, _: Any) -> Entity:
+        return deployments.get(request.path_params["name"])
 
-    def read_all(request: Request) -> Response:
+    def read_all(request: Request, _: Any) -> Entity:
         # Without a `nextLink` of whatever value: the SDK would follow it.
-        return JSONResponse({"value": deployments.find(_filter(request.query_params))})
+        return {"value": deployments.find(_filter(request.query_params))}
 
-    async def change(request: Request) -> Response:
-        patch = await request.json()
-        return accepted(await run_in_threadpool(deployments.change, request.path_params["name"], patch))
+    def change(request: Request, patch: Any) -> Response:
+        return accepted(deployments.change(request.path_params["name"], patch))
 
-    def delete(request: Request) -> Response:
+    def delete(request: Request, _: Any) -> Response:
         return Response(status_code=200 if deployments.delete(request.path_params["name"]) else 204)
 
     return [
-        Route(BASE, read_all),
-        Route(BASE, create, methods=["POST"]),
-        Route(f"{BASE}/{{name}}", read),
-        Route(f"{BASE}/{{name}}", change, methods=["PATCH"]),
-        Route(f"{BASE}/{{name}}", delete, methods=["DELETE"]),
+        Route(BASE, answering(read_all)),
+        Route(BASE, answering(create), methods=["POST"]),
+        Route(f"{BASE}/{{name}}", answering(read)),
+        Route(f"{BASE}/{{name}}", answering(change), methods=["PATCH"]),
+        Route(f"{BASE}/{{name}}", answering(delete), methods=["DELETE"]),
     ]
 
 

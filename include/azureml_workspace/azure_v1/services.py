@@ -1,0 +1,169 @@
+"""Web services on Azure Container Instances."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from azureml_workspace.azure_v1.connection import AzureConnection
+from azureml_workspace.azure_v1.models import find_model
+from azureml_workspace.azure_v1.names import segment
+from azureml_workspace.azure_v1.service_records import (
+    LOG_LINES_SHOWN,
+    RESPONSE_FORMAT_VARIABLE,
+    is_same_deployment,
+    is_same_size,
+    web_service,
+    with_last_lines,
+)
+from azureml_workspace.azure_v1.telemetry import request_summary
+from azureml_workspace.errors import Conflict, NotFound, WorkspaceError
+from azureml_workspace.records import DeploySettings, ModelVersion, RequestSummary, ServiceKeys, WebService
+from azureml_workspace.statuses import FAILED_SERVICE_STATES, ServiceState
+
+_EXPAND = {"expand": "true"}
+_JSON_PATCH = "application/json-patch+json"
+_UNDER_WAY_OR_DONE = frozenset({ServiceState.TRANSITIONING, ServiceState.HEALTHY})
+_UPDATABLE = frozenset({ServiceState.HEALTHY, ServiceState.UNHEALTHY})
+
+
+class ServiceCalls:
+    """See `azureml_workspace.protocol.Workspace` for what each method promises."""
+
+    _azure: AzureConnection
+
+    def deploy(self, settings: DeploySettings) -> WebService:
+        """Have the SDK begin to create or update the service; nobody waits for it to end.
+
+        A service that serves is updated in place. Azure cannot change the size of a container that exists, so another
+        size, like a service that failed, is deployed over the old one, which may be away for that time.
+        """
+        settings.validate()
+        model = find_model(self._azure, settings.model_name, settings.model_version)
+        found = self._find_service(settings.service_name)
+        if found is None:
+            return self._begin("deploy_service", settings, model, overwrite=False)
+        if is_same_deployment(found, settings) and found.state in _UNDER_WAY_OR_DONE:
+            return self._adjust(found, settings)
+        if found.state is ServiceState.TRANSITIONING:
+            raise Conflict(
+                f"service {found.name!r} is being deployed with model {found.model_name}:{found.model_version}; "
+                "deploy again when that has ended."
+            )
+        if not settings.tags:
+            settings = replace(settings, tags=found.tags)
+        if found.state in _UPDATABLE and is_same_size(found, settings):
+            return self._begin("update_service", settings, model)
+        if settings.app_insights_enabled is None:
+            settings = replace(settings, app_insights_enabled=found.app_insights_enabled)
+        return self._begin("deploy_service", settings, model, overwrite=True)
+
+    def get_service(self, name: str) -> WebService:
+        """Read the service; one that failed says why, with the end of its log."""
+        service = web_service(self._service("GET", name, query=_EXPAND))
+        if service.state not in FAILED_SERVICE_STATES:
+            return service
+        try:
+            log = self.service_logs(name, tail=LOG_LINES_SHOWN)
+        except WorkspaceError:
+            log = ""  # of a container that never was there; the error alone has to do
+        return replace(service, error=with_last_lines(service.error, log))
+
+    def list_services(self) -> Sequence[WebService]:
+        """Read all services, page by page."""
+        page = self._azure.json("GET", "modelmanagement", "/services", query=_EXPAND)
+        found = list(page["value"])
+        while page.get("nextLink"):
+            page = self._azure.rest.json("GET", str(page["nextLink"]))
+            found += page["value"]
+        return sorted(map(web_service, found), key=lambda service: service.name)
+
+    def delete_service(self, name: str) -> None:
+        """Ask Azure to remove the service."""
+        try:
+            self._service("DELETE", name)
+        except NotFound:
+            return
+
+    def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
+        """Change the one field of the service; Azure deploys nothing anew for it, but takes a moment."""
+        self._patch(name, {"appInsightsEnabled": enabled})
+        return self.get_service(name)
+
+    def service_logs(self, name: str, *, tail: int = 200) -> str:
+        """Read the end of the container's log."""
+        text = str(self._service("GET", name, "/logs", query={"tail": tail, "init": "false"}).get("content") or "")
+        return "\n".join(text.splitlines()[-tail:]) if tail > 0 else ""
+
+    def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
+        """Ask Application Insights, which knows of a request a few minutes after it was answered."""
+        service = web_service(self._service("GET", name, query=_EXPAND))
+        return request_summary(self._azure, name, enabled=service.app_insights_enabled, since_seconds=since_seconds)
+
+    def service_keys(self, name: str) -> ServiceKeys:
+        """Read both keys, of a service that has them."""
+        service = web_service(self._service("GET", name, query=_EXPAND))
+        if not service.auth_enabled:
+            raise NotFound(f"service {name!r} was deployed without authentication (auth_enabled), so it has no keys.")
+        return self._keys(name)
+
+    def regenerate_key(self, name: str, *, secondary: bool = False) -> ServiceKeys:
+        """Replace one key by a random one made here: Azure takes a while, and nobody has to wait to know it."""
+        keys, key = self.service_keys(name), secrets.token_hex(16)
+        self._azure.on_secret(key)
+        body = {"keyType": "Secondary" if secondary else "Primary", "keyValue": key}
+        # Repeating it sets the same key once more.
+        self._service("POST", name, "/regenerateKeys", body=body, repeatable=True)
+        return replace(keys, secondary=key) if secondary else replace(keys, primary=key)
+
+    def _keys(self, name: str) -> ServiceKeys:
+        found = self._service("POST", name, "/listkeys", repeatable=True)
+        keys = ServiceKeys(primary=str(found["primaryKey"]), secondary=str(found["secondaryKey"]))
+        for key in (keys.primary, keys.secondary):
+            self._azure.on_secret(key)
+        return keys
+
+    def _begin(self, operation: str, settings: DeploySettings, model: ModelVersion, **arguments: Any) -> WebService:
+        self._azure.sdk.call(
+            operation,
+            {
+                "name": settings.service_name,
+                "model_name": model.name,
+                "model_version": model.version,
+                "cpu_cores": settings.cpu_cores,
+                "memory_gb": settings.memory_gb,
+                "auth_enabled": settings.auth_enabled,
+                "app_insights_enabled": settings.app_insights_enabled,
+                "tags": settings.tags,
+                "variables": {RESPONSE_FORMAT_VARIABLE: settings.response_format},
+                **arguments,
+            },
+        )
+        return self.get_service(settings.service_name)
+
+    def _adjust(self, service: WebService, settings: DeploySettings) -> WebService:
+        """What a deployment may change without anything being deployed: tags and the insights switch."""
+        changes: dict[str, Any] = {}
+        if settings.tags and settings.tags != service.tags:
+            changes["kvTags"] = settings.tags
+        if settings.app_insights_enabled not in (None, service.app_insights_enabled):
+            changes["appInsightsEnabled"] = settings.app_insights_enabled
+        if not changes:
+            return service
+        self._patch(service.name, changes)
+        return self.get_service(service.name)
+
+    def _patch(self, name: str, changes: dict[str, Any]) -> None:
+        patch = [{"op": "replace", "path": f"/{field}", "value": value} for field, value in changes.items()]
+        self._service("PATCH", name, body=patch, content_type=_JSON_PATCH, repeatable=True)
+
+    def _find_service(self, name: str) -> WebService | None:
+        try:
+            return self.get_service(name)
+        except NotFound:
+            return None
+
+    def _service(self, method: str, name: str, path: str = "", **request: Any) -> Any:
+        return self._azure.json(method, "modelmanagement", f"/services/{segment('web service', name)}{path}", **request)

@@ -1,0 +1,79 @@
+"""A web service's requests, from the workspace's Application Insights.
+
+Azure's inference server notes a request in the table `requests`, with the service's name in a custom dimension, the
+path in `name` and its time in `duration` (ms). What the service prints goes to `traces`: the entry script prints one
+line per answer with the rows and the unseen values, because nothing else knows those.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azureml_workspace.azure_v1.connection import AzureConnection
+from azureml_workspace.errors import ServiceUnavailable
+from azureml_workspace.records import RequestSummary
+
+_API_VERSION = "2018-04-20"
+# `itemCount` is how many requests a row stands for, should Application Insights take samples.
+_SCORING = (
+    "requests | where tostring(customDimensions['Service Name']) == '{name}' | where name endswith '/score' "
+    "| summarize seen = sum(itemCount)"
+)
+_TOTALS = (
+    _SCORING + ", failed = sumif(itemCount, toint(resultCode) >= 400), mean_ms = avg(duration), "
+    "p50_ms = percentile(duration, 50), p95_ms = percentile(duration, 95), p99_ms = percentile(duration, 99)"
+)
+_BY_STATUS = _SCORING + " by resultCode"
+_ROWS = (
+    "traces | where message startswith 'airflow-azureml-scored {name} ' | summarize "
+    "rows = sum(extract('rows=([0-9]+)', 1, message, typeof(long))), "
+    "unseen = sum(extract('unseen=([0-9]+)', 1, message, typeof(long)))"
+)
+_LATENCIES = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
+
+
+def request_summary(azure: AzureConnection, name: str, *, enabled: bool, since_seconds: float | None) -> RequestSummary:
+    """The requests of a service that exists. :raises Unauthorized: no role on Application Insights (Reader does)."""
+    totals = _ask(azure, _TOTALS.format(name=name), since_seconds)[0]
+    rows = _ask(azure, _ROWS.format(name=name), since_seconds)[0]
+    by_status = _ask(azure, _BY_STATUS.format(name=name), since_seconds)
+    since = None if since_seconds is None else datetime.now(UTC) - timedelta(seconds=since_seconds)
+    count = int(totals["seen"] or 0)
+    latencies = {field: _latency(totals[field]) if count else None for field in _LATENCIES}
+    return RequestSummary(
+        service_name=name,
+        enabled=enabled,
+        since=since,
+        count=count,
+        failed=int(totals["failed"] or 0),
+        rows=int(rows["rows"] or 0),
+        unseen_categories=int(rows["unseen"] or 0),
+        by_status={str(row["resultCode"]): int(row["seen"]) for row in by_status},
+        **latencies,
+    )
+
+
+def _ask(azure: AzureConnection, query: str, since_seconds: float | None) -> list[dict[str, Any]]:
+    """The rows of the answer, by column."""
+    component = str(azure.description["properties"]["applicationInsights"])
+    answer = azure.rest.json(
+        "POST",
+        f"{azure.cloud.resource_manager}/{component.lstrip('/')}/query",
+        query={"api-version": _API_VERSION},
+        body={"query": query, "timespan": None if since_seconds is None else f"PT{math.ceil(since_seconds)}S"},
+        repeatable=True,
+    )
+    try:
+        table = answer["tables"][0]
+        columns = [str(column["name"]) for column in table["columns"]]
+        return [dict(zip(columns, row, strict=True)) for row in table["rows"]]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ServiceUnavailable(f"Application Insights gave an answer without a table ({error}).") from error
+
+
+def _latency(value: Any) -> float | None:
+    """Milliseconds; None for Kusto's NaN, which it writes as text."""
+    number = float(value) if value is not None else math.nan
+    return number if math.isfinite(number) else None
