@@ -111,6 +111,45 @@ class AzureRest:
                 f"Azure ML answered {method} {url.partition('?')[0]} with something that is no JSON, or half of it."
             ) from error
 
+    def download(self, url: str, *, last: int | None = None) -> bytes:
+        """The content at a signed address, or its last bytes. No token is sent, so the host may be any.
+
+        :raises WorkspaceError: by the answer's status; ServiceUnavailable when there was none.
+        """
+        headers: dict[str, str] = {}
+        if last is not None:
+            # Blob storage knows no range that is counted from the end.
+            size = int(self._fetch("HEAD", url, headers).headers.get("Content-Length") or 0)
+            if size > last:
+                headers = {"Range": f"bytes={size - last}-"}
+        return self._fetch("GET", url, headers).content
+
+    def _fetch(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
+        end, wait = time.monotonic() + self._limits.retry, _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                response = self._session.request(
+                    method,
+                    url,
+                    headers=dict(headers),
+                    auth=_unsigned,
+                    timeout=(self._limits.connect, self._limits.read),
+                    allow_redirects=False,
+                    verify=self._ca_file,
+                )
+            except requests.RequestException as error:
+                if time.monotonic() + wait > end:
+                    # Not chained: its message has the address, whose signature is a secret.
+                    words = f"{method} {url.partition('?')[0]} is not answered ({type(error).__name__})."
+                    raise ServiceUnavailable(words) from None
+            else:
+                if response.status_code < 300:
+                    return response
+                if response.status_code not in _TRANSIENT or time.monotonic() + wait > end:
+                    raise error_of(response)
+            time.sleep(wait)
+            wait *= 2
+
     def _send(self, request: _Request, token: str) -> requests.Response:
         end, wait = time.monotonic() + self._limits.retry, _FIRST_WAIT_SECONDS
         while True:
@@ -150,6 +189,11 @@ class AzureRest:
             raise InvalidRequest(f"{request}: a value is not JSON ({error}).") from error
         except requests.RequestException as error:
             raise ServiceUnavailable(f"{request}: {type(error).__name__}.") from error
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps `requests` from adding what it finds in `~/.netrc` or in the address."""
+    return request
 
 
 def _pause(request: _Request, response: requests.Response | None, wait: float) -> float | None:

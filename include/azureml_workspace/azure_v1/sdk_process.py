@@ -102,6 +102,7 @@ class SdkProcess:
             "workspace_name": names.workspace_name,
             "cloud": self._cloud.name,
             "resource_manager": self._cloud.resource_manager,
+            "is_own_cloud": self._settings.cloud_metadata_url is not None,
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", _MODULE],

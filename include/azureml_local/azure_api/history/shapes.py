@@ -174,7 +174,7 @@ def child_run(child: ChildRun, run: Run, settings: AutoMLSettings, *, root: str 
         "run_preprocessor": "",
         "training_percent": "100",
         "fit_time": f"{child.duration_seconds:.3f}",
-        "pipeline_spec": json.dumps({"parameters": child.parameters}),
+        "pipeline_spec": json.dumps(_pipeline_spec(child)),
         "dependencies_versions": "{}",
     }
     if child.score is not None:
@@ -201,6 +201,12 @@ def child_run(child: ChildRun, run: Run, settings: AutoMLSettings, *, root: str 
         properties=properties,
         error=child.error,
     )
+
+
+def _pipeline_spec(child: ChildRun) -> dict[str, Any]:
+    """One object: the engine's encoding of columns is the same in all trials, and no part of the search."""
+    model = {"class_name": child.algorithm, "spec_class": "sklearn", "param_args": [], "param_kwargs": child.parameters}
+    return {"objects": [model]}
 
 
 def pipeline_or_step_run(run: Run, tags: Mapping[str, str]) -> Document:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from azureml_workspace.azure_v1.sdk import compute, models, services
+from azureml_workspace.azure_v1.sdk import automl, compute, models, services
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
+    **automl.OPERATIONS,
     **compute.OPERATIONS,
     **models.OPERATIONS,
     **services.OPERATIONS,

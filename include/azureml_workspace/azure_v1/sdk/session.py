@@ -19,6 +19,11 @@ class SdkSession:
         self._configuration = configuration
         self._token = token
 
+    @property
+    def is_own_cloud(self) -> bool:
+        """Whether the cloud is none of Microsoft's."""
+        return bool(self._configuration["is_own_cloud"])
+
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace.

@@ -1,0 +1,141 @@
+"""AutoML runs: submitted, followed, and read when they are done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from azureml_workspace.azure_v1.automl_checks import check_submission
+from azureml_workspace.azure_v1.automl_documents import (
+    DATASET_PROPERTY,
+    ROWS_PROPERTY,
+    TIME_LIMIT_PROPERTY,
+    child_record,
+    classes_of,
+    findings_of,
+    is_trial,
+    iteration_of,
+    rows_of,
+    time_limit_minutes,
+    validation_of,
+)
+from azureml_workspace.azure_v1.compute import ComputeCalls
+from azureml_workspace.azure_v1.history import HistoryRun
+from azureml_workspace.azure_v1.mlflow import metrics_of_children, metrics_of_run
+from azureml_workspace.azure_v1.run_files import BEST_CHILD_TAG, RunFileCalls
+from azureml_workspace.azure_v1.runs import AUTOML, run_type
+from azureml_workspace.azure_v1.submissions import properties_of
+from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
+from azureml_workspace.records import AutoMLProgress, AutoMLResult, AutoMLSettings, ChildRun, Run
+from azureml_workspace.statuses import RunStatus
+
+if TYPE_CHECKING:
+    from azureml_workspace.records import DatasetVersion
+
+_SUBMISSION_SECONDS = 300.0
+_VERIFIER_RESULTS, _CONFUSION_MATRIX = "outputs/verifier_results.json", "confusion_matrix"
+"""Files of the run, and of its best child."""
+
+
+class AutoMLCalls(ComputeCalls, RunFileCalls):
+    """See `azureml_workspace.protocol.Workspace` for what each method promises."""
+
+    if TYPE_CHECKING:
+
+        def get_dataset(self, name: str, version: int | None = None) -> DatasetVersion:
+            """That of the datasets' part of the adapter."""
+            ...
+
+    def submit_automl(self, settings: AutoMLSettings, *, submission_key: str) -> Run:
+        """Check what can be checked here, then let the SDK submit: AutoML itself checks the data."""
+        settings.validate()
+        found = self._submissions.find(submission_key)
+        if found is not None:
+            return self._record(found)
+        dataset = self.get_dataset(settings.dataset_name, settings.dataset_version)
+        check_submission(settings, dataset, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
+        self._find_compute(settings.compute_target)
+        properties = {
+            **properties_of(submission_key),
+            TIME_LIMIT_PROPERTY: str(settings.experiment_timeout_minutes),
+            DATASET_PROPERTY: f"{dataset.name}:{dataset.version}",
+            ROWS_PROPERTY: str(dataset.rows),
+        }
+
+        def submit() -> str:
+            arguments = {"settings": settings.to_dict(), "properties": properties}
+            return str(self._azure.sdk.call("submit_automl", arguments, seconds=_SUBMISSION_SECONDS))
+
+        run_id = self._submissions.submit(submission_key, settings.experiment_name, submit, self.cancel_run)
+        return self.get_run(run_id)
+
+    def list_child_runs(self, run_id: str) -> list[ChildRun]:
+        """The trials from run history, their metrics from MLflow: a few requests, however many trials there are."""
+        run = self._automl_run(run_id)
+        trials = self._trials(run)
+        metrics = metrics_of_children(self._azure, run) if trials else {}
+        return [child_record(trial, metrics.get(trial.run_id, {})) for trial in trials]
+
+    def automl_progress(self, run_id: str) -> AutoMLProgress:
+        """The run and its trials: two requests. `phase` is the run's status: Azure has no finer one for a request."""
+        run = self._automl_run(run_id)
+        trials = [child_record(trial, {}) for trial in self._trials(run)]
+        scored = [trial for trial in trials if trial.score is not None]
+        best = max(scored, key=lambda trial: trial.score or 0.0, default=None)
+        end = run.ended or datetime.now(UTC)
+        return AutoMLProgress(
+            run_id=run_id,
+            phase=run.status.value,
+            trials_done=sum(trial.status.is_terminal for trial in trials),
+            trials_failed=sum(trial.status is RunStatus.FAILED for trial in trials),
+            best_score=best.score if best else None,
+            best_algorithm=best.algorithm if best else None,
+            elapsed_seconds=max(0.0, (end - run.started).total_seconds()) if run.started else 0.0,
+            time_limit_seconds=time_limit_minutes(run) * 60,
+        )
+
+    def automl_result(self, run_id: str) -> AutoMLResult:
+        """What Azure keeps of a completed run and its best child.
+
+        Azure does not say how many rows it dropped, so `rows_dropped` is always 0; and its explanations have no
+        documented form, so there is no `feature_importance`.
+        """
+        run = self._automl_run(run_id)
+        if not run.status.is_terminal:
+            raise Conflict(f"run {run_id} is {run.status.value}; its result is there when it has completed.")
+        if run.status is not RunStatus.COMPLETED:
+            raise RunFailed(f"run {run_id} ended as {run.status.value}: {self._record(run).error}")
+        best_id = run.tags.get(BEST_CHILD_TAG)
+        if not best_id:
+            raise RunFailed(f"run {run_id} completed and names no best child; look at its child runs.")
+        best = child_record(self._history.get(best_id), metrics_of_run(self._azure, best_id))
+        return AutoMLResult(
+            run_id=run_id,
+            best_child_run_id=best_id,
+            best_algorithm=best.algorithm,
+            primary_metric=run.properties.get("primary_metric", ""),
+            metrics=best.metrics,
+            validation=validation_of(run),
+            child_runs=len(self._trials(run)),
+            classes=classes_of(self._optional_file(best_id, _CONFUSION_MATRIX)),
+            rows_used=rows_of(run),
+            rows_dropped=0,
+            findings=findings_of(self._optional_file(run_id, _VERIFIER_RESULTS)),
+        )
+
+    def _automl_run(self, run_id: str) -> HistoryRun:
+        """:raises NotFound: :raises InvalidRequest: it is a run of another kind."""
+        run = self._history.get(run_id)
+        if run_type(run) != AUTOML:
+            raise InvalidRequest(f"run {run_id} is no AutoML run (it is of type {run_type(run)}).")
+        return run
+
+    def _trials(self, run: HistoryRun) -> list[HistoryRun]:
+        """By iteration. AutoML has other child runs too, which set it up."""
+        return sorted(filter(is_trial, self._history.children(run)), key=iteration_of)
+
+    def _optional_file(self, run_id: str, path: str) -> bytes | None:
+        try:
+            return self._artifacts.read(run_id, path)
+        except NotFound:
+            return None
