@@ -38,6 +38,7 @@ _QUIET = {
     "msal": logging.WARNING,
 }
 _OWN_IDS = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
+_HTTP_ERROR = re.compile(r"HTTP Error: (\d{3})")
 _LONGEST_WORDS = 600
 
 
@@ -113,19 +114,18 @@ class AccessToken:
         self._expires_at = float(token.expires_on)
 
     def _refusal(self, error: Exception) -> WorkspaceError:
-        from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+        """What a ClientAuthenticationError is about: it stands for every failure, also when nobody refused anything."""
+        from azure.core.exceptions import AzureError
 
-        if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
-            return ServiceUnavailable(
-                f"{self._cloud.login} does not answer the sign-in ({type(error.__cause__).__name__})."
-            )
-        status = getattr(error, "status_code", None)
-        if isinstance(status, int) and (status >= 500 or status == 429):
-            return ServiceUnavailable(f"{self._cloud.login} answered the sign-in with {status}.")
+        login, cause, status = self._cloud.login, error.__cause__, _status_of(error)
+        if status is not None and (status >= 500 or status == 429):
+            return ServiceUnavailable(f"{login} answered the sign-in with {status}.")
+        if status is None and isinstance(cause, AzureError):
+            return ServiceUnavailable(f"{login} does not answer the sign-in ({type(cause).__name__}).")
         settings = self._settings
         return Unauthorized(
             advised(
-                f"{self._cloud.login} refused the sign-in ({settings.sign_in}, tenant "
+                f"{login} refused the sign-in ({settings.sign_in}, tenant "
                 f"{settings.tenant_id or 'of the machine'}, client {settings.client_id or 'none'}): "
                 f"{self._words(error)}"
             )
@@ -138,6 +138,16 @@ class AccessToken:
             if secret:
                 text = text.replace(secret, "***")
         return " ".join(text.split())[:_LONGEST_WORDS]
+
+
+def _status_of(error: Exception) -> int | None:
+    """The status of the answer, when there was one that `azure-identity` or MSAL tells."""
+    for seen in (error, error.__cause__):
+        status = getattr(seen, "status_code", None)
+        if isinstance(status, int):
+            return status
+    found = _HTTP_ERROR.search(str(error))
+    return int(found[1]) if found else None
 
 
 def _credential(settings: AzureSettings, cloud: Cloud) -> TokenCredential:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -40,7 +41,9 @@ def error_of(response: requests.Response) -> WorkspaceError:
         body: Any = response.json()
     except requests.exceptions.JSONDecodeError:
         body = None
-    return error_of_status(response.status_code, _message(body, text) or response.reason, retry_after_of(response))
+    return error_of_status(
+        response.status_code, _message(body, text) or response.reason, retry_after_in(response.headers)
+    )
 
 
 def error_of_status(status: int, message: str, retry_after: float | None = None) -> WorkspaceError:
@@ -69,9 +72,9 @@ def _message(body: Any, text: str) -> str:
     return f"{message} ({code})" if code and code not in message else message
 
 
-def retry_after_of(response: requests.Response) -> float | None:
+def retry_after_in(headers: Mapping[str, str]) -> float | None:
     """`Retry-After` in seconds from now, None when it is not there: a number, or a moment (RFC 9110, 10.2.3)."""
-    value = response.headers.get("Retry-After", "").strip()
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
     if value.isdecimal():
         return float(value)
     try:

@@ -12,7 +12,7 @@ from requests.auth import AuthBase
 
 from azureml_workspace.azure_v1.clouds import Cloud
 from azureml_workspace.azure_v1.credentials import AccessToken
-from azureml_workspace.azure_v1.errors import error_of, retry_after_of
+from azureml_workspace.azure_v1.errors import error_of, retry_after_in
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -201,8 +201,8 @@ def _pause(request: _Request, response: requests.Response | None, wait: float) -
     if response is None:
         return wait if request.repeatable else None
     if response.status_code == requests.codes.too_many_requests:
-        asked = retry_after_of(response)
+        asked = retry_after_in(response.headers)
         return asked if asked is not None else (wait if request.repeatable else None)
     if response.status_code in _TRANSIENT and request.repeatable:
-        return max(wait, retry_after_of(response) or 0.0)
+        return max(wait, retry_after_in(response.headers) or 0.0)
     return None

@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from typing import Any, BinaryIO
+import traceback
+from typing import Any, NoReturn
 
-from azureml_workspace.azure_v1.sdk.failures import seam_error
+from azureml_workspace.azure_v1.sdk.failures import scrubbed, seam_error
+from azureml_workspace.azure_v1.sdk.line import Line
 from azureml_workspace.azure_v1.sdk.operations import OPERATIONS
 from azureml_workspace.azure_v1.sdk.session import SdkSession
+from azureml_workspace.errors import Throttled
 
 
-class _Line:
-    """The line to the adapter. Everything that the SDK prints goes to the log instead."""
-
-    def __init__(self) -> None:
-        self._input: BinaryIO = os.fdopen(os.dup(0), "rb")
-        self._output: BinaryIO = os.fdopen(os.dup(1), "wb")
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(2, 1)
-        sys.stdout = sys.stderr
-
-    def read(self) -> dict[str, Any] | None:
-        """The next message, None at the end."""
-        line = self._input.readline()
-        return dict(json.loads(line)) if line else None
-
-    def write(self, message: dict[str, Any]) -> None:
-        """Send a message."""
-        self._output.write(json.dumps(message).encode() + b"\n")
-        self._output.flush()
-
-    def token(self) -> str:
-        """An access token, from the adapter."""
-        self.write({"token": True})
-        answer = self.read()
-        if answer is None:
-            raise SystemExit(0)
-        return str(answer["token"])
-
-
-def main() -> int:
-    """Answer until standard input ends."""
-    line = _Line()
+def main() -> NoReturn:
+    """Answer for ever: the line ends the process."""
+    line = Line()
     configuration = line.read()
-    if configuration is None:
-        return 0
+    line.watch(int(configuration["parent"]))
     session = SdkSession(configuration, line.token)
-    while (message := line.read()) is not None:
+    while True:
+        message = line.read()
         try:
-            result = OPERATIONS[message["operation"]](session, **message["arguments"])
+            line.write({"result": OPERATIONS[message["operation"]](session, **message["arguments"])})
         except Exception as error:  # noqa: BLE001 (whatever the SDK raises has to become an answer)
-            failure = seam_error(error)
-            line.write({"error": type(failure).__name__, "message": str(failure)})
-        else:
-            line.write({"result": result})
-    return 0
+            line.write(_failure(error))
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    sys.stderr.write(scrubbed("".join(traceback.format_exception(error))))
+    failure = seam_error(error)
+    retry_after = failure.retry_after if isinstance(failure, Throttled) else None
+    return {"error": type(failure).__name__, "message": str(failure), "retry_after": retry_after}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from azureml_workspace.azure_v1.errors import error_of_status
-from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, WorkspaceError
+from azureml_workspace.azure_v1.errors import error_of_status, retry_after_in
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Unauthorized, WorkspaceError
 
 _STATUS = re.compile(r"(?:Response Code|status code|Code)[\s\"':=]+(\d{3})\b", re.IGNORECASE)
+_CALLERS_FAULT = {"UserErrorException", "ValidationException", "ConfigException", "ValueError"}
+_SIGN_IN = {"AuthenticationException", "AuthenticationError", "ClientAuthenticationError"}
+# No answer came: of `requests`, urllib3 and azure-core. What else is in the chain then says nothing.
+_NO_ANSWER = {
+    "ConnectionError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "SSLError",
+    "ProtocolError",
+    "ChunkedEncodingError",
+    "MaxRetryError",
+    "ServiceRequestError",
+    "ServiceResponseError",
+}
+_SECRETS = (
+    (re.compile(r"(?i)([?&]sig=)[^&\s\"'<>]+"), r"\1***"),
+    (re.compile(r"(?i)(\bBearer\s+)[\w.~+/=-]+"), r"\1***"),
+    (re.compile(r"(?i)(\b(?:AccountKey|accountKey|SharedAccessSignature|credential|primaryKey|secondaryKey)"
+                r"[\"']?\s*[=:]\s*[\"']?)[^\s;,\"'}]+"), r"\1***"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),
+)  # fmt: skip
 _LONGEST = 600
 
 
@@ -21,24 +43,44 @@ def seam_error(error: Exception) -> WorkspaceError:
     """
     if isinstance(error, WorkspaceError):
         return error
-    status, words = _status(error), _words(error)
+    kind, words = type(error).__name__, _words(error)
+    if kind in _NO_ANSWER:
+        return ServiceUnavailable(f"Azure ML does not answer the SDK: {kind}: {words}")
+    status, headers = _answer(error)
     if status is not None and status >= 400:
-        return error_of_status(status, words)
-    if type(error).__name__ in {"UserErrorException", "ValidationException", "ConfigException", "ValueError"}:
+        return error_of_status(status, words, retry_after_in(headers))
+    if kind in _SIGN_IN:
+        return Unauthorized(words)
+    if kind in _CALLERS_FAULT:
         return InvalidRequest(words)
-    return ServiceUnavailable(f"the Azure ML SDK failed: {type(error).__name__}: {words}")
+    return ServiceUnavailable(f"the Azure ML SDK failed: {kind}: {words}")
 
 
-def _status(error: Exception) -> int | None:
-    seen: BaseException | None = error
-    while seen is not None:
+def scrubbed(text: str) -> str:
+    """`text` without signatures, tokens and keys."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _answer(error: Exception) -> tuple[int | None, Any]:
+    """Status and headers of the answer that the error is about; the status alone when only the text has it."""
+    for seen in _chain(error):
+        if type(seen).__name__ in _NO_ANSWER:
+            return None, {}
         for holder in (seen, getattr(seen, "response", None)):
             found: Any = getattr(holder, "status_code", None)
             if isinstance(found, int):
-                return found
-        seen = seen.__cause__ or seen.__context__
+                return found, getattr(holder, "headers", None) or getattr(seen, "headers", None) or {}
     found_in_text = _STATUS.search(str(error))
-    return int(found_in_text[1]) if found_in_text else None
+    return (int(found_in_text[1]) if found_in_text else None), {}
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
 def _words(error: Exception) -> str:
@@ -51,4 +93,4 @@ def _words(error: Exception) -> str:
             text = str(body["error"]["message"])
         except (ValueError, KeyError, TypeError):
             pass
-    return " ".join(text.split())[:_LONGEST] or type(error).__name__
+    return scrubbed(" ".join(text.split()))[:_LONGEST] or type(error).__name__
