@@ -7,16 +7,18 @@ A key is kept in two places, because neither is enough alone:
   found without knowing any experiment; it is written before the submission and says in which experiment to look, and
   again afterwards, when it names the run.
 
-Whoever dies in between leaves a marker that names no run; the next one then looks for the property. Two that submit the
-same key at the same time find each other's run by the property after their submission: the run that was created first
-stays, the other is cancelled. Azure promises no order between a write and a search, so this last guard is as good as
-its index is fresh.
+Whoever dies in between leaves a marker that names no run; the next one then looks for the property. A run that was
+created and never started, because its submitter died right between, is cancelled after ten minutes and replaced. Two
+that submit the same key at the same time find each other's run by the property after their submission: the run that was
+created first stays, the other is cancelled. Azure promises no order between a write and a search, so this last guard is
+as good as its index is fresh.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from azureml_workspace.azure_v1.history import HistoryRun, RunHistory
 from azureml_workspace.errors import InvalidRequest
@@ -27,6 +29,7 @@ MARKERS = "airflow-submissions"
 KEY_PROPERTY, HASH_PROPERTY = "airflow.submission_key", "airflow.submission_id"
 _EXPERIMENT_TAG, _RUN_TAG, _PENDING = "experiment", "submitted_run", "pending"
 _SPENT = FAILED_RUN_STATUSES | {RunStatus.CANCEL_REQUESTED}
+_ABANDONED_AFTER = timedelta(minutes=10)
 
 
 class Submissions:
@@ -59,6 +62,9 @@ class Submissions:
         found = self.find(key)
         if found is not None:
             return found.run_id
+        for run in self._alive(key, experiment):
+            if _is_abandoned(run):
+                cancel(run.run_id)
         self._mark(key, experiment, _PENDING)
         run_id = submit()
         first = self._first(key, experiment)
@@ -69,11 +75,14 @@ class Submissions:
         return run_id
 
     def _first(self, key: str, experiment: str) -> HistoryRun | None:
+        found = [run for run in self._alive(key, experiment) if not _is_abandoned(run)]
+        return min(found, key=lambda run: (run.created, run.run_id), default=None)
+
+    def _alive(self, key: str, experiment: str) -> list[HistoryRun]:
         if not experiment:
-            return None
+            return []
         runs = self._history.with_property(experiment, HASH_PROPERTY, _hash(key))
-        alive = [run for run in runs if run.status not in _SPENT]
-        return min(alive, key=lambda run: (run.created, run.run_id), default=None)
+        return [run for run in runs if run.status not in _SPENT]
 
     def _mark(self, key: str, experiment: str, run_id: str) -> None:
         marker = {
@@ -90,6 +99,10 @@ class Submissions:
 def properties_of(key: str) -> dict[str, str]:
     """What a submitted run has to have from its creation on."""
     return {KEY_PROPERTY: key, HASH_PROPERTY: _hash(key)}
+
+
+def _is_abandoned(run: HistoryRun) -> bool:
+    return run.status is RunStatus.NOT_STARTED and datetime.now(UTC) - run.created > _ABANDONED_AFTER
 
 
 def _hash(key: str) -> str:
