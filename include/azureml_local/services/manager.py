@@ -21,7 +21,7 @@ from azureml_local.services.supervisor import Supervisor, new_key
 from azureml_local.store.models import ModelStore
 from azureml_local.store.services import ServiceStore, StoredService
 from azureml_workspace.disk import no_room_as_storage_full
-from azureml_workspace.errors import Conflict, NotFound
+from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKeys, WebService
 from azureml_workspace.statuses import ServiceState
 
@@ -67,12 +67,17 @@ class ServiceManager:
 
         `keys` are those of a new service, None for random ones.
 
-        :raises InvalidRequest: a bad name or size. :raises NotFound: no such model version.
+        :raises InvalidRequest: a bad name or size, or a model that is no AutoML run's.
+        :raises NotFound: no such model version.
         :raises Conflict: another deployment of the service is under way, or no port is free.
         :raises StorageFull: no room; nothing was kept.
         """
         settings.validate()
-        self._models.get(settings.model_name, settings.model_version)
+        if not self._models.is_of_automl(settings.model_name, settings.model_version):
+            raise InvalidRequest(
+                f"model {settings.model_name}:{settings.model_version} is somebody's own files; the local Azure ML "
+                "serves models of AutoML runs."
+            )
         with self._supervisor.lock(settings.service_name):
             service = self._store.find(settings.service_name)
             if service is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from azureml_local.paths import Home
 from azureml_local.store.database import Database
 from azureml_local.store.schema import ModelRow
 from azureml_workspace.disk import no_room_as_storage_full
-from azureml_workspace.errors import NotFound, RunFailed
+from azureml_workspace.errors import InvalidRequest, NotFound, RunFailed
 from azureml_workspace.records import ModelVersion, Run, validate_model_name
 from azureml_workspace.statuses import RunStatus
 
@@ -28,6 +29,8 @@ PACKAGE_FILES = (
     "conda_env.yml",
 )
 OUTPUTS = "outputs"
+_FILES = "files:"
+"""What stands in `run_id` of a version that somebody's own files are, with a word after it that no other has."""
 
 
 class ModelStore:
@@ -57,8 +60,37 @@ class ModelStore:
             )
             session.add(row)
             # Inside the transaction: the next version number is ours, and its folder is there when it is seen.
-            self._copy_package(outputs, self._home.model(name, row.version))
+            self._copy({file: outputs / file for file in PACKAGE_FILES}, self._home.model(name, row.version))
             return _record(row)
+
+    def register_files(self, name: str, files: Mapping[str, Path], tags: Mapping[str, str]) -> ModelVersion:
+        """The next version of `name`: somebody's own files, by their path in the model.
+
+        :raises InvalidRequest: the name or a path is not valid, or there are no files. :raises StorageFull:
+        """
+        validate_model_name(name)
+        if not files:
+            raise InvalidRequest(f"model {name!r} has no files; upload them first.")
+        for path in files:
+            if not all(part.strip(".") for part in path.split("/")):
+                raise InvalidRequest(f"{path!r} cannot be the path of a model's file.")
+        with self._database.write() as session:
+            latest = session.scalar(select(func.max(ModelRow.version)).where(ModelRow.name == name)) or 0
+            row = ModelRow(
+                name=name,
+                version=latest + 1,
+                run_id=f"{_FILES}{uuid.uuid4()}",
+                tags=dict(tags),
+                created_at=datetime.now(UTC),
+            )
+            session.add(row)
+            self._copy(files, self._home.model(name, row.version))
+            return _record(row)
+
+    def is_of_automl(self, name: str, version: int) -> bool:
+        """Whether the version is what an AutoML run exported, which a web service can serve. :raises NotFound:"""
+        with self._database.read() as session:
+            return not _require(session, name, version).run_id.startswith(_FILES)
 
     def get(self, name: str, version: int | None = None) -> ModelVersion:
         """One version, the latest when none is named. :raises NotFound:"""
@@ -94,16 +126,18 @@ class ModelStore:
             raise RunFailed(f"run {run.run_id} left no whole model: {', '.join(missing)} missing in its outputs.")
         return outputs
 
-    def _copy_package(self, outputs: Path, folder: Path) -> None:
+    def _copy(self, files: Mapping[str, Path], folder: Path) -> None:
         remove_tree(folder)  # a version that was never committed: an earlier registration was cut off
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_sibling(folder)
         try:
             with no_room_as_storage_full("the model"):
                 temporary.mkdir()
-                for file in PACKAGE_FILES:
-                    shutil.copyfile(outputs / file, temporary / file)
-                    (temporary / file).chmod(0o444)
+                for path, source in files.items():
+                    copy = temporary / path
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source, copy)
+                    copy.chmod(0o444)
             temporary.rename(folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -122,4 +156,5 @@ def _require(session: Session, name: str, version: int | None) -> ModelRow:
 
 
 def _record(row: ModelRow) -> ModelVersion:
-    return ModelVersion(name=row.name, version=row.version, run_id=row.run_id, created_at=row.created_at, tags=row.tags)
+    run_id = "" if row.run_id.startswith(_FILES) else row.run_id
+    return ModelVersion(name=row.name, version=row.version, run_id=run_id, created_at=row.created_at, tags=row.tags)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from azureml_local.azure_api.documents import Document
+from azureml_local.azure_api.model_management.entry_scripts import EntryScripts
 from azureml_local.azure_api.model_management.json_patch import changed_fields
 from azureml_local.azure_api.model_management.operations import Operations
 from azureml_local.azure_api.model_management.registry import ModelRegistry
@@ -34,6 +35,7 @@ class Deployments:
     """The web services of the workspace as Azure shows them."""
 
     def __init__(self, surface: Surface, registry: ModelRegistry, operations: Operations) -> None:
+        self._scripts = EntryScripts(surface)
         self._services = surface.workspace.services
         self._documents = surface.documents
         self._registry = registry
@@ -50,6 +52,7 @@ class Deployments:
             raise Conflict(
                 f"there is a web service {settings.service_name!r} already; update it, or deploy with overwrite=True."
             )
+        self._scripts.require_served(body["environmentImageRequest"], settings.model_name, settings.model_version)
         service = self._services.deploy(settings, keys=keys_of(body))
         operation = self._operations.begin(service.name, "Service")
         kept = {field: body.get(field) for field in _KEPT}
@@ -85,7 +88,11 @@ class Deployments:
             raise InvalidRequest(f"{', '.join(unknown)} of web service {name!r} cannot be changed here.")
         deploys = any(field in changed for field in _DEPLOYED_ANEW)
         if deploys:
-            self._services.deploy(_changed_settings(self._services.wanted(name), changed))
+            settings = _changed_settings(self._services.wanted(name), changed)
+            if "environmentImageRequest" in changed:
+                image = changed["environmentImageRequest"]
+                self._scripts.require_served(image, settings.model_name, settings.model_version)
+            self._services.deploy(settings)
         if changed.get("appInsightsEnabled") is not None:
             self._services.set_app_insights(name, enabled=bool(changed["appInsightsEnabled"]))
         if "kvTags" in changed:

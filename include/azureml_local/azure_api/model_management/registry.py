@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from azureml_local.azure_api.artifacts import Artifacts
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.model_management.json_patch import changed_fields
 from azureml_local.azure_api.model_management.wire import (
@@ -25,6 +27,7 @@ from azureml_workspace.records import ModelVersion, Run
 _ASSET, _MODEL = "asset", "model"
 _RUN_ORIGIN = "ExperimentRun/dcid."
 _MODEL_FILE = "outputs/model.pkl"
+_MODEL_PATHS = frozenset({_MODEL_FILE, "outputs", "outputs/model.onnx"})
 _CHANGEABLE = frozenset(
     {"kvTags", "description", "properties", "datasets", "sampleInputData", "sampleOutputData", "resourceRequirements"}
 )
@@ -38,6 +41,7 @@ class ModelRegistry:
     def __init__(self, surface: Surface) -> None:
         self._workspace = surface.workspace
         self._documents = surface.documents
+        self._artifacts = Artifacts(surface)
 
     def create_asset(self, body: Document) -> Entity:
         """Remember which artifacts belong together. :raises InvalidRequest: none are named."""
@@ -80,18 +84,22 @@ class ModelRegistry:
         }
 
     def register(self, body: Document) -> Entity:
-        """Register the asset's model.
+        """Register the asset's files. Those of an AutoML run's model are that run's model, whole.
 
         The engine has one version of a name per run: registering a run again finds that, where Azure would count on.
 
-        :raises InvalidRequest: not the model of an AutoML run. :raises NotFound: no such asset or run.
+        :raises InvalidRequest: no asset is named, or it has no files. :raises NotFound: no such asset.
         :raises RunFailed: the run has no model.
         """
-        name, url = str(body.get("name") or ""), str(body.get("url") or "")
+        name, url, tags = str(body.get("name") or ""), str(body.get("url") or ""), body.get("kvTags") or {}
         if not url.startswith(ASSET_URL):
             raise InvalidRequest(f"url of the model is {url!r}; it has to be that of an asset ({ASSET_URL}...).")
-        run = self._run_of(self.asset(url.removeprefix(ASSET_URL)))
-        model = self._workspace.register_model(name, run.run_id, body.get("kvTags") or {})
+        places = [str(found["prefix"] or found["id"]) for found in self.asset(url.removeprefix(ASSET_URL))["artifacts"]]
+        run = self._run_of(places)
+        if run is None:
+            model = self._workspace.models.register_files(name, self._files(places), tags)
+        else:
+            model = self._workspace.register_model(name, run.run_id, tags)
         self._documents.change(_MODEL, model_id(model.name, model.version), lambda kept: {**body, **(kept or {})})
         return self._entity(model)
 
@@ -130,33 +138,33 @@ class ModelRegistry:
 
     def _entity(self, model: ModelVersion) -> Entity:
         experiment = None
-        with suppress(NotFound):
+        with suppress(NotFound):  # files that somebody gave have no run
             experiment = self._workspace.get_run(model.run_id).experiment_name
         return model_entity(model, experiment, self._documents.find(_MODEL, model_id(model.name, model.version)) or {})
 
-    def _run_of(self, asset: Entity) -> Run:
-        """The AutoML run whose model the asset is.
-
-        :raises InvalidRequest: it is another file. :raises NotFound: no such run.
-        """
-        prefixes = [str(artifact["prefix"] or artifact["id"]) for artifact in asset["artifacts"]]
-        origin, _, path = prefixes[0].removeprefix(_RUN_ORIGIN).partition("/")
-        if len(prefixes) > 1 or not prefixes[0].startswith(_RUN_ORIGIN) or not path.startswith("outputs"):
-            raise InvalidRequest(
-                f"{', '.join(prefixes)} cannot be registered here: the local Azure ML keeps models of AutoML runs "
-                "only, whose files begin with outputs/."
-            )
-        return self._automl_run(origin)
-
-    def _automl_run(self, run_id: str) -> Run:
-        """The AutoML run with this id, or whose best child has it. :raises NotFound:"""
+    def _run_of(self, places: list[str]) -> Run | None:
+        """The AutoML run whose model the artifacts are, None when they are other files. :raises NotFound:"""
+        run_id, _, path = places[0].removeprefix(_RUN_ORIGIN).partition("/")
+        if len(places) > 1 or not places[0].startswith(_RUN_ORIGIN) or path.rstrip("/") not in _MODEL_PATHS:
+            return None
         with suppress(NotFound):
             return self._workspace.require_automl_run(run_id)
-        run = self._workspace.require_automl_run(run_id.rpartition("_")[0])
-        best = self._workspace.automl_result(run.run_id).best_child_run_id
-        if run_id != best:
-            raise NotFound(f"run {run_id} left no model: only the best child of {run.run_id}, {best}, did.")
-        return run
+        parent = run_id.rpartition("_")[0]
+        with suppress(NotFound):
+            run = self._workspace.require_automl_run(parent)
+            if self._workspace.automl_result(parent).best_child_run_id == run_id:
+                return run
+        return None
+
+    def _files(self, places: list[str]) -> dict[str, Path]:
+        """The artifacts' files by their path in the model, which begins with the last part of the artifact's."""
+        files: dict[str, Path] = {}
+        for place in places:
+            origin, container, path = (*place.split("/", 2), "", "")[:3]
+            base = path.rstrip("/").rpartition("/")[0]
+            for found, blob in self._artifacts.list_all(origin, container, path):
+                files[found.removeprefix(base).lstrip("/")] = blob.path
+        return files
 
 
 def _artifact(given: Any) -> dict[str, str | None]:
