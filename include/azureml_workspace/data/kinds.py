@@ -32,17 +32,18 @@ EVERYWHERE = ("", "NaN", "nan", "null", "NULL", "Null", "<NA>", "#N/A")
 NOT_AMONG_WORDS = ("NA", "N/A", "n/a", "na", "None", "none", "NONE", "NAN", "?")
 
 
-def _string_array(values: tuple[str, ...]) -> Any:
+def string_array(values: tuple[str, ...]) -> Any:
+    """Strings as an Arrow array."""
     # pa.array (and pa.scalar) would do, but they import pandas: 0.5 s and 50 MB that nothing here needs.
     encoded = [value.encode() for value in values]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
 
 
-_NULL_ANYWHERE = _string_array(EVERYWHERE)
-_NULL_WHEN_TYPED = _string_array(EVERYWHERE + NOT_AMONG_WORDS)
-_TRUE = _string_array(("true", "True", "TRUE"))
-_FALSE = _string_array(("false", "False", "FALSE"))
+_NULL_ANYWHERE = string_array(EVERYWHERE)
+_NULL_WHEN_TYPED = string_array(EVERYWHERE + NOT_AMONG_WORDS)
+_TRUE = string_array(("true", "True", "TRUE"))
+_FALSE = string_array(("false", "False", "FALSE"))
 _NO_STRING, _NO_NUMBER, _NO_BOOLEAN = (pa.nulls(1, kind)[0] for kind in (pa.string(), pa.float64(), pa.bool_()))
 _PROBE_ROWS = 64
 _IDENTIFIER = r"^\s*[+-]?(0[0-9]+|0[xX][0-9a-fA-F]+|[0-9]{19,})\s*$"

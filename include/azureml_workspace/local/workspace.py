@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.data.source_file import readable_file
+from azureml_workspace.errors import NotFound
 from azureml_workspace.local.answers import record, run_path, segment
 from azureml_workspace.local.client import ControlPlane
 from azureml_workspace.local.credential import BearerToken
@@ -65,7 +65,7 @@ class LocalWorkspace(PipelineCalls):
         self, name: str, source: DatasetSource, *, tags: Mapping[str, str] | None = None
     ) -> DatasetVersion:
         """Stream the file to the server; it is never held in memory."""
-        path = _readable_file(source.path)
+        path = readable_file(source.path)
         require_encodable(tags, "tags")  # `dumps` would hide it
         answer = self._server.json(
             "POST",
@@ -202,18 +202,3 @@ def _run_file(run_id: str, path: str) -> str:
 
 def _service(name: str) -> str:
     return f"/v1/services/{segment('service', name)}"
-
-
-def _readable_file(text: str) -> Path:
-    path = Path(text)
-    if not path.exists():
-        raise InvalidRequest(f"data file {text} does not exist (looked in {Path.cwd()}); give the path of a CSV file.")
-    if not path.is_file():
-        raise InvalidRequest(f"data file {text} is not a file; give the path of a CSV file.")
-    if path.stat().st_size == 0:
-        raise InvalidRequest(f"data file {text} is empty; give a CSV file with a header line and rows.")
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise InvalidRequest(f"data file {text} cannot be read: {error.strerror}.") from error
-    return path

@@ -1,0 +1,170 @@
+"""Datasets: upload, register, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from azureml_workspace.azure_v1.sdk.session import SdkSession
+from azureml_workspace.azure_v1.stored_file import FOLDER_TAG, PROFILE_FILE
+from azureml_workspace.errors import NotFound
+
+if TYPE_CHECKING:
+    from azureml.core import Workspace
+    from azureml.data import TabularDataset
+    from azureml.data.abstract_datastore import AbstractDatastore
+
+_VERSIONS = "versions"
+"""In a file's folder: by dataset name, which version holds the file."""
+
+
+def register_dataset(
+    session: SdkSession,
+    name: str,
+    upload: str,
+    file: Mapping[str, Any],
+    kinds: Mapping[str, str],
+    tags: Mapping[str, str],
+    file_tags: Mapping[str, str],
+) -> dict[str, Any]:
+    """The version that holds `file`: uploaded with the local folder `upload` and registered, when there is none yet.
+
+    `tags` are added to a version that is there.
+    """
+    from azureml.core import Dataset
+
+    workspace, folder = session.workspace, str(file["folder"])
+    datastore = workspace.get_default_datastore()
+    latest = _find_version(workspace, name, None)
+    known = _find_holding(workspace, datastore, name, folder, latest)
+    if known is not None:
+        if not tags.items() <= known.tags.items():
+            known.update(tags={**known.tags, **tags})
+        return _answer(known, datastore)
+    Dataset.File.upload_directory(upload, (datastore, folder), overwrite=True, show_progress=False)
+    table = _table(datastore, file, set_column_types=_types(kinds))
+    registered = table.register(workspace, name, tags={**tags, **file_tags}, create_new_version=True)
+    before = 0 if latest is None else int(latest.version)
+    first = _first_holding(workspace, registered, folder, before)
+    _write_document(datastore, f"{folder}/{_VERSIONS}", f"{name}.json", {"version": first.version})
+    return {**_answer(first, datastore), "created": before < first.version == registered.version}
+
+
+def read_dataset(session: SdkSession, name: str, version: int | None) -> dict[str, Any]:
+    """A version, the latest when none is named, with the document of its file. :raises NotFound:"""
+    workspace = session.workspace
+    datastore = workspace.get_default_datastore()
+    found = _find_version(workspace, name, version)
+    if found is None:
+        wanted = f"dataset {name!r}" if version is None else f"version {version} of dataset {name!r}"
+        raise NotFound(f"there is no {wanted} in workspace {workspace.name}; register it first, or check the name.")
+    folder = found.tags.get(FOLDER_TAG)
+    document = None if folder is None else _read_document(datastore, f"{folder}/{PROFILE_FILE}")
+    return {**_answer(found, datastore), "document": document}
+
+
+def take_text_rows(session: SdkSession, file: Mapping[str, Any], count: int) -> list[dict[str, str | None]]:
+    """The first rows of an uploaded file, every field as it is written there, None where it is empty."""
+    table = _table(session.workspace.get_default_datastore(), file, validate=False, infer_column_types=False)
+    rows = table.take(count).to_pandas_dataframe().to_dict("records")
+    return [{str(name): value if isinstance(value, str) else None for name, value in row.items()} for row in rows]
+
+
+def _table(datastore: AbstractDatastore, file: Mapping[str, Any], **options: Any) -> TabularDataset:
+    from azureml.core import Dataset
+
+    return Dataset.Tabular.from_delimited_files(
+        (datastore, f"{file['folder']}/{file['name']}"),
+        separator=file["separator"],
+        encoding=file["encoding"],
+        support_multi_line=file["multi_line"],
+        **options,
+    )
+
+
+def _types(kinds: Mapping[str, str]) -> dict[str, Any]:
+    from azureml.data import DataType
+
+    makers = {
+        "long": DataType.to_long,
+        "float": DataType.to_float,
+        "bool": DataType.to_bool,
+        "string": DataType.to_string,
+    }
+    return {name: makers[kind]() for name, kind in kinds.items()}
+
+
+def _find_version(workspace: Workspace, name: str, version: int | None) -> TabularDataset | None:
+    from azureml.core import Dataset
+    from azureml.exceptions import UserErrorException
+
+    try:
+        return Dataset.get_by_name(workspace, name, version="latest" if version is None else version)
+    except UserErrorException as error:
+        # The SDK keeps nothing of the 404 but this sentence.
+        if "Cannot find dataset registered with name" in str(error):
+            return None
+        raise
+
+
+def _find_holding(
+    workspace: Workspace, datastore: AbstractDatastore, name: str, folder: str, latest: TabularDataset | None
+) -> TabularDataset | None:
+    """The version that holds the file of `folder`, told by the document there; or the latest, whose registration may
+    have been cut off before that was written."""
+    if latest is None or latest.tags.get(FOLDER_TAG) == folder:
+        return latest
+    document = _read_document(datastore, f"{folder}/{_VERSIONS}/{name}.json")
+    found = None if document is None else _find_version(workspace, name, int(document["version"]))
+    return found if found is not None and found.tags.get(FOLDER_TAG) == folder else None
+
+
+def _first_holding(workspace: Workspace, registered: TabularDataset, folder: str, before: int) -> TabularDataset:
+    """The lowest version after `before` that holds the file."""
+    for version in range(before + 1, registered.version):
+        found = _find_version(workspace, registered.name, version)
+        if found is not None and found.tags.get(FOLDER_TAG) == folder:
+            return found
+    return registered
+
+
+def _answer(dataset: TabularDataset, datastore: AbstractDatastore) -> dict[str, Any]:
+    return {
+        "version": dataset.version,
+        "tags": dict(dataset.tags or {}),
+        "datastore": datastore.name,
+        "created": False,
+    }
+
+
+def _read_document(datastore: AbstractDatastore, path: str) -> dict[str, Any] | None:
+    """A JSON document of the datastore, None when there is none."""
+    from azureml.core import Dataset
+    from azureml.exceptions import UserErrorException
+
+    with TemporaryDirectory() as folder:
+        try:
+            (file,) = Dataset.File.from_files((datastore, path), validate=False).download(folder, overwrite=True)
+        except UserErrorException as error:
+            if "StreamAccess.NotFound" in str(error):
+                return None
+            raise
+        return dict(json.loads(Path(file).read_bytes()))
+
+
+def _write_document(datastore: AbstractDatastore, folder: str, name: str, document: Mapping[str, Any]) -> None:
+    from azureml.core import Dataset
+
+    with TemporaryDirectory() as local:
+        (Path(local) / name).write_text(json.dumps(document))
+        Dataset.File.upload_directory(local, (datastore, folder), overwrite=True, show_progress=False)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "read_dataset": read_dataset,
+    "register_dataset": register_dataset,
+    "take_text_rows": take_text_rows,
+}
