@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from azureml_workspace.azure_v1.clouds import cloud_of
+from azureml_workspace.azure_v1.workspace import open_azure_v1
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
-from azureml_workspace.settings import AzureSettings
+from azureml_workspace.settings import AzureSettings, WorkspaceSettings
 
 pytestmark = pytest.mark.unit
 
@@ -88,3 +89,22 @@ def test_scopes() -> None:
         assert found.scope.startswith("https://management.core.")
         assert found.scope.endswith("/.default")
         assert "//.default" not in found.scope
+
+
+@pytest.mark.parametrize(
+    ("cloud", "studio"),
+    [
+        ("AzureCloud", "https://ml.azure.com"),
+        ("AzureChinaCloud", "https://studio.ml.azure.cn"),
+        ("AzureUSGovernment", "https://ml.azure.us"),
+    ],
+)
+def test_links_lead_to_the_studio_of_the_cloud_and_the_tenant(cloud: str, studio: str) -> None:
+    workspace = open_azure_v1(
+        WorkspaceSettings(
+            backend="azure_v1", azure=settings(cloud, tenant_id="t", client_id="c", client_secret="hush-0123456789")
+        ),
+        lambda _: None,
+    )
+    scope = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    assert workspace._azure.portal_url("/runs/r") == f"{studio}/runs/r?wsid={scope}&tid=t"
