@@ -58,6 +58,12 @@ def make_env(folder: Path) -> list[str]:
     return added
 
 
+def make_data_folder(folder: Path) -> None:
+    """The folder that the workers see: Docker would make it as root, and then nobody else could put a file in."""
+    named = variables((folder / ".env").read_text(encoding="utf-8")).get("DATA_FOLDER") or "data"
+    (folder / named).mkdir(parents=True, exist_ok=True)
+
+
 def main(arguments: Iterable[str] | None = None) -> int:
     """Exit code 0 when `.env` is complete."""
     parser = argparse.ArgumentParser(prog="python -m scripts.make_env", description="Make .env with random secrets.")
@@ -65,6 +71,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     folder: Path = parser.parse_args(None if arguments is None else list(arguments)).folder
     try:
         added = make_env(folder)
+        make_data_folder(folder)
     except OSError as error:
         print(f"make env: {error}", file=sys.stderr)
         return 1

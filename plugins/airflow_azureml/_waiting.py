@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow.sdk.exceptions import AirflowException
@@ -30,6 +30,7 @@ MOST_REFUSALS = 3
 """How often a task is deferred anew although the triggerer cannot look; then it waits in its worker."""
 
 _LONGEST_NAP_SECONDS = 0.5
+_BRIEF_OUTAGE_SECONDS = 10.0
 
 
 class WaitTimeout(AirflowException):
@@ -51,6 +52,11 @@ class Patience:
     deadline: float
     outage: float
     limit: str = "the deadline for this wait"
+
+    @property
+    def in_brief(self) -> Patience:
+        """For a worker that looks on behalf of a wait in the triggerer, which is where outages are borne."""
+        return replace(self, outage=min(self.outage, _BRIEF_OUTAGE_SECONDS))
 
     def validate(self) -> None:
         """:raises InvalidRequest: the pause or the deadline is not above 0, or the outage is negative."""

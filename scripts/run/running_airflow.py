@@ -100,6 +100,10 @@ class RunningAirflow:
                 self._answered_at = time.monotonic()
             except ServiceUnavailable:  # supervisord starts the API server again
                 pass
+            except NotFound:
+                self._end("failed", f"The DAG run {self._run_id} was deleted in Airflow.")
+            except WorkspaceError as refused:
+                self._end("failed", f"{refused} The run may go on.")
             self._looked_at = time.monotonic()
         found, self._pending = self._pending, []
         return found

@@ -22,15 +22,15 @@ ORPHANS_GRACE_SECONDS, STRAGGLERS_GRACE_SECONDS = 10.0, 1.0
 def make_down(layout: Layout) -> int:
     """Stop Airflow with the tasks that run, then the local Azure ML with its jobs and web services; the exit code.
 
-    A task that runs is told to stop and cancels its remote run; one that waits deferred has its remote run cancelled
-    with the local Azure ML.
+    When Airflow was up, remote runs that have not ended wait for the next server, as its DAG runs do for the next
+    Airflow. Otherwise nobody waits for them, and they are Canceled.
 
     :raises AlreadyRunning: somebody started another local Azure ML meanwhile.
     """
     home = Home(layout.azureml_home)
     had_server = lock_owner(home) is not None
     processes = stop_airflow(UpFiles(layout))
-    azureml = stop_everything(home)
+    azureml = stop_everything(home, keep_runs=processes > 0)
     parts = [
         *([f"Airflow ({processes} processes)"] if processes else []),
         *(["the local Azure ML"] if had_server or azureml.server else []),
@@ -40,6 +40,8 @@ def make_down(layout: Layout) -> int:
     print(f"stopped: {', '.join(parts)}" if parts else "nothing was running")
     if azureml.runs_cancelled:
         print(f"{azureml.runs_cancelled} runs had not ended and are Canceled")
+    if azureml.runs_waiting:
+        print(f"{azureml.runs_waiting} runs had not ended; the next `make up` starts them again, as their DAG runs")
     return 0
 
 

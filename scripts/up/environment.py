@@ -47,6 +47,9 @@ _LOST_PROCESSES = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     # The default of 3 ends every task that runs when the API server is away for some seconds.
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
+    # What else a task asks it is asked again for about a minute; by default for about ten seconds.
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "10",
     # What a killed scheduler had queued is tried again as soon.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psutil
@@ -66,27 +67,33 @@ class PortChoice:
         return self.ui in {None, ports.ui} and self.azureml in {None, ports.azureml}
 
 
-def require_free(ports: Ports) -> None:
-    """:raises InvalidRequest: every port that cannot be had, what holds it, and what to do."""
-    taken = [_taken(variable, port) for variable, port in ports.by_variable().items()]
+def require_free(ports: Ports, except_from: Collection[int] = ()) -> None:
+    """Nobody has the ports but perhaps the processes `except_from` (pids), which are about to end.
+
+    :raises InvalidRequest: every port that cannot be had, what holds it, and what to do.
+    """
+    taken = [_taken(variable, port, except_from) for variable, port in ports.by_variable().items()]
     if messages := [message for message in taken if message]:
         raise InvalidRequest("\n  ".join(["nothing was started:", *messages]))
 
 
-def _taken(variable: str, port: int) -> str | None:
+def _taken(variable: str, port: int, except_from: Collection[int]) -> str | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
+            pid = _listener(port)
+            if pid in except_from:
+                return None
             # A port below 1024 that only root may have is no business of another program's.
-            reason = f"is held by {holder(port)}" if error.errno == errno.EADDRINUSE else f"cannot be had: {error}"
+            reason = f"is held by {_described(pid)}" if error.errno == errno.EADDRINUSE else f"cannot be had: {error}"
             return f"port {port} {reason}; end that, or choose another port: make up {variable}={_suggestion(port)}"
     return None
 
 
-def holder(port: int) -> str:
-    """The process that listens on a port, as far as this user may know."""
+def _listener(port: int) -> int | None:
+    """The pid of the process that listens on a port, as far as this user may know."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # macOS tells root alone
@@ -94,11 +101,13 @@ def holder(port: int) -> str:
     for connection in connections:
         listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
         if listens and connection.pid is not None:
-            return _described(connection.pid)
-    return "another program (which one only its owner or root can see)"
+            return int(connection.pid)
+    return None
 
 
-def _described(pid: int) -> str:
+def _described(pid: int | None) -> str:
+    if pid is None:
+        return "another program (which one only its owner or root can see)"
     try:
         process = psutil.Process(pid)
         command = " ".join(process.cmdline()) or process.name()

@@ -23,7 +23,7 @@ from scripts.up.state import Up, UpFiles
 
 NAME = "supervisord"
 PYTHON_VARIABLE = "MAKE_UP_PYTHON"
-_ANSWER_SECONDS = 15.0
+_ANSWER_SECONDS = 60.0
 _LOG_SIZE = "10MB"
 
 # No path is written into the file (a "%" or " ;" in one would change its meaning): relative ones begin at the checkout,

@@ -10,6 +10,8 @@ import time
 from rich.console import Console
 from rich.text import Text
 
+from azureml_local.paths import Home
+from azureml_local.server.instance import lock_owner
 from azureml_workspace.errors import Conflict
 from scripts.run.airflow_database import is_migrated
 from scripts.run.airflow_environment import airflow_environment
@@ -47,6 +49,7 @@ class MakeUp:
         if (up := self._files.running()) is not None:
             return self._already_up(up)
         with locked(self._layout.local / "run.lock", "a `make run` of this checkout is at work"):
+            require_free(ports, except_from=self._in_the_way())  # before anything is ended for nothing
             self._clear_the_way()
             require_free(ports)
             up, readiness = self._start(ports)
@@ -64,6 +67,12 @@ class MakeUp:
             with Interrupts() as interrupts:
                 readiness = self._wait(up, up.pid_started, interrupts)
         return self._report(up, readiness)
+
+    def _in_the_way(self) -> set[int]:
+        """The pids of what `_clear_the_way` ends."""
+        server = lock_owner(Home(self._layout.azureml_home))
+        left = {found.identity.pid for found in leftovers.find(self._layout)}
+        return left if server is None else {*left, server.pid}
 
     def _clear_the_way(self) -> None:
         """End what a killed supervisord left behind, and a local Azure ML that `make run` started.

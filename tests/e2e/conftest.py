@@ -60,6 +60,13 @@ def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory)
     return Airflow(home, environment)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of a file starts a whole Airflow, which is part of its time."""
+    for item in items:
+        if item.get_closest_marker("e2e") is not None:
+            item.add_marker(pytest.mark.timeout(900))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the fault table, and keep a whole one in `.local/faults.md`. The rows came with the reports of the tests."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]

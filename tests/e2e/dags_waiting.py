@@ -14,11 +14,11 @@ SOON = timedelta(seconds=1)
 VARIANTS: dict[str, dict[str, Any]] = {
     "waits_deferred": {"deferrable": True, "retries": 1, "retry_delay": SOON},
     "waits_in_worker": {"deferrable": False, "retries": 1, "retry_delay": SOON},
-    "waits_briefly": {"deferrable": True, "execution_timeout": timedelta(seconds=12)},
+    "waits_briefly": {"deferrable": True, "execution_timeout": timedelta(seconds=40)},
     "waits_in_a_late_run": {"deferrable": True},
     "waits_mapped": {"deferrable": True, "retries": 1, "retry_delay": SOON},
 }
-LATE = {"waits_in_a_late_run": timedelta(seconds=20)}
+LATE = {"waits_in_a_late_run": timedelta(seconds=60)}
 
 for dag_id, given in VARIANTS.items():
     with DAG(

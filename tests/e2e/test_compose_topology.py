@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.e2e.topology.faults import (
     PROPERTY,
     SERVICES,
     Cell,
+    TooLate,
     busy_worker,
     leftovers,
     remote_runs,
@@ -50,6 +52,7 @@ QUICK = {
     # A task that waits in its worker can be killed there. `fault_cell` says for itself that it waits deferred.
     "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "False",
 }
+MOST_ATTEMPTS = 3
 FAULT_DAG = Path(__file__).parent / "topology" / "dags" / "fault_cell.py"
 TRAIN = "bank_marketing_train"
 SIX_TASKS = ("register_dataset", "automl_run", "deploy", "enable_insights", "smoke_score", "benchmark")
@@ -106,7 +109,7 @@ def test_the_six_operators_survive_the_loss_of_the_busy_worker(topology: Topolog
     assert api.await_end(TRAIN, run_id, seconds=180) == "success"
     tasks = api.tasks(TRAIN, run_id)
     assert {task: tasks[task]["state"] for task in SIX_TASKS} == dict.fromkeys(SIX_TASKS, "success")
-    assert tasks["automl_run"]["try_number"] == 2
+    assert tasks["automl_run"]["try_number"] >= 2
     assert [run.run_id for run in remote_runs(topology, "compose-train")] == [remote.run_id]
     assert leftovers(topology) == []
     assert killed.starts == 2
@@ -114,7 +117,7 @@ def test_the_six_operators_survive_the_loss_of_the_busy_worker(topology: Topolog
 
 def test_logs_of_a_lost_worker_are_still_shown(api: AirflowApi) -> None:
     (run,) = api.get(f"/dags/{TRAIN}/dagRuns")["dag_runs"]
-    for attempt in (1, 2):
+    for attempt in range(1, api.tasks(TRAIN, run["dag_run_id"])["automl_run"]["try_number"] + 1):
         assert "compose-train" in api.log(TRAIN, run["dag_run_id"], "automl_run", attempt)
 
 
@@ -139,8 +142,13 @@ def test_a_killed_component(
     when: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    cell = Cell(topology, api, killed=killed, when=when, dataset=dataset)
-    row = cell.run()
+    for _ in range(MOST_ATTEMPTS):
+        cell = Cell(topology, api, killed=killed, when=when, dataset=dataset)
+        with suppress(TooLate):
+            row = cell.run()
+            break
+    else:
+        pytest.fail(f"the moment passed {MOST_ATTEMPTS} times")
     record_property(PROPERTY, dataclasses.asdict(row))
     assert (row.dag_run, row.remote_runs, row.orphans) == ("success", 1, 0), cell.story()
 

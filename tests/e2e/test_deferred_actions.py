@@ -54,6 +54,7 @@ def airflow(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> It
 def tasks(airflow: Standalone) -> dict[str, TaskOfRun]:
     """All tasks of this file, started at once: most of a test would be waiting for Airflow otherwise."""
     wanted = {
+        "in a late DAG run": "waits_in_a_late_run",  # first: its time runs from now on
         "deferred, marked failed": "waits_deferred",
         "deferred, marked success": "waits_deferred",
         "deferred, cleared": "waits_deferred",
@@ -63,7 +64,6 @@ def tasks(airflow: Standalone) -> dict[str, TaskOfRun]:
         "running, marked success": "waits_in_worker",
         "running, cleared": "waits_in_worker",
         "past its execution_timeout": "waits_briefly",
-        "in a late DAG run": "waits_in_a_late_run",
     }
     return {name: airflow.task(dag_id, airflow.trigger(dag_id), "automl") for name, dag_id in wanted.items()}
 
@@ -133,7 +133,9 @@ def test_a_worker_that_stood_still_leaves_the_run_to_the_try_that_took_over(
     for stopped in (supervisor, process):
         stopped.suspend()
     try:
-        eventually(lambda: task.read()["try_number"] == 2 and task.state() == "running", what="the second try")
+        eventually(
+            lambda: task.read()["try_number"] == 2 and task.state() == "running", what="the second try", seconds=150
+        )
         eventually(lambda: "An earlier try began" in task.log(2), what="that it takes the run up")
     finally:
         for stopped in (supervisor, process):
@@ -171,7 +173,7 @@ def test_execution_timeout_counts_while_deferred(server: LocalServer, tasks: dic
     task = tasks["past its execution_timeout"]
     run_id = remote_run(task)
     task.until("failed")
-    assert "was not done after 12 s, the task's execution_timeout" in task.log()
+    assert "was not done after 40 s, the task's execution_timeout" in task.log()
     until_canceled(server, run_id)
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from tests.local_server import processes_of
 
+from azureml_local.processes import wait_until
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
@@ -84,15 +86,20 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(checkout: Checkout, flowers: Path) -> subprocess.CompletedProcess[str]:
-    """A run while the usual port of the local Azure ML is taken, by this test or by somebody else."""
+    """A run while the usual port of the local Azure ML is taken, by this test or, for good, by somebody else."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", 8790))
-            taken.listen()
-        except OSError:
-            assert socket.create_connection(("127.0.0.1", 8790)), "the port is taken already"
+        wait_until(lambda: listens(taken, 8790), 120)  # another test may have it, and give it back
         return checkout.make_run(f"--data={flowers}", "--label=species", "--separator=;", "--time=0.2")
+
+
+def listens(listener: socket.socket, port: int) -> bool:
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except OSError:
+        return False
+    return True
 
 
 def test_it_succeeds_and_says_so(checkout: Checkout, finished: subprocess.CompletedProcess[str]) -> None:

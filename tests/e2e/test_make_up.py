@@ -17,6 +17,8 @@ import requests
 from tests.e2e.checkout_up import UpCheckout
 from tests.local_server import eventually
 
+from azureml_local.paths import Home
+from azureml_local.server.shutdown import live_jobs
 from mlops_config.bank_marketing_generator import generate_bank_marketing
 
 pytestmark = pytest.mark.e2e
@@ -72,16 +74,23 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_taken_port_is_named_with_who_holds_it_and_nothing_is_started(tmp_path: Path) -> None:
     checkout = UpCheckout.make(tmp_path)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", checkout.azureml_port))
-        taken.listen()
-        refused = checkout.up()
-    assert refused.returncode == 1
-    assert f"port {checkout.azureml_port} is held by pid {os.getpid()} (" in refused.stderr
-    assert "make up AZUREML_PORT=" in refused.stderr
-    assert f"port {checkout.ui_port} " not in refused.stderr
+    home = str(checkout.layout.azureml_home)
+    # One of `make run`, which `make up` would take over.
+    assert checkout.run("azureml_local", "start", "--home", home, "--port", str(checkout.azureml_port)).returncode == 0
+    try:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", checkout.ui_port))
+            taken.listen()
+            refused = checkout.up()
+        assert refused.returncode == 1
+        assert f"port {checkout.ui_port} is held by pid {os.getpid()} (" in refused.stderr
+        assert "make up UI_PORT=" in refused.stderr
+        assert f"port {checkout.azureml_port} " not in refused.stderr
+        assert not (checkout.root / ".local" / "airflow").exists()
+        assert checkout.run("azureml_local", "status", "--home", home).returncode == 0, "what ran was ended for nothing"
+    finally:
+        checkout.down()
     assert checkout.processes() == {}
-    assert not (checkout.root / ".local" / "airflow").exists()
 
 
 def test_ctrl_c_while_it_starts_stops_what_was_started(checkout: UpCheckout) -> None:
@@ -130,12 +139,13 @@ def test_secrets_are_for_the_owner_alone(checkout: UpCheckout, started: subproce
 def test_a_second_time_it_says_so_and_starts_nothing(
     checkout: UpCheckout, started: subprocess.CompletedProcess[str]
 ) -> None:
-    before = checkout.processes()
+    components = ("azureml", "api-server", "dag-processor", "triggerer", "scheduler")
+    before = [checkout.pid(component) for component in components]
     again = checkout.run("scripts.up", "up")
     assert again.returncode == 0, again.stderr
     assert "It is up already." in again.stdout
     assert checkout.password in again.stdout
-    assert set(checkout.processes()) == set(before)
+    assert [checkout.pid(component) for component in components] == before
     elsewhere = checkout.run("scripts.up", "up", "--ui-port=1234")
     assert elsewhere.returncode == 1
     assert f"it is up already, with UI_PORT={checkout.ui_port}" in elsewhere.stderr
@@ -161,13 +171,13 @@ def test_make_run_goes_through_it_and_survives_the_kill_of_the_local_azure_ml(
     said = ""
     for line in child.stdout:
         said += line
-        if " 0 trials" in line:  # AutoML is at work, and the task waits deferred
+        if " trials" in line:  # AutoML is at work, and the task waits deferred
             break
     server = checkout.pid("azureml")
     os.kill(server, signal.SIGKILL)
     said += child.communicate(timeout=250)[0]
     assert child.returncode == 0, said
-    assert checkout.pid("azureml") not in {0, server}
+    eventually(lambda: checkout.pid("azureml") not in {0, server}, what="the next server")
     assert f"{checkout.url}, which is up" in said
     assert "11 of 11 checks passed" in said
 
@@ -263,3 +273,30 @@ def test_down_ends_a_running_task_and_leaves_nothing(
     assert "nothing was running" in checkout.down().stdout
     assert "Airflow is not up" in checkout.run("scripts.up", "status").stdout
     assert list(checkout.home.rglob("*")) == []
+
+
+def test_what_waited_deferred_when_it_went_down_goes_on_when_it_comes_up(checkout: UpCheckout, bank: Path) -> None:
+    assert checkout.up().returncode == 0
+    run_id = checkout.dag_run(
+        "bank_marketing_train",
+        data_path=str(bank),
+        experiment_timeout_minutes=0.5,
+        service_name="down-and-up",
+        benchmark_requests=20,
+    )
+    path = f"/dags/bank_marketing_train/dagRuns/{run_id}/taskInstances/automl_run"
+    eventually(lambda: checkout.api().get(path)["state"] == "deferred", seconds=120, what="the wait in the triggerer")
+    (job,) = live_jobs(Home(checkout.layout.azureml_home)).values()
+    os.kill(job.pid, signal.SIGSTOP)  # so that it does not end while Airflow is being stopped
+    done = checkout.down()
+    assert "1 runs had not ended; the next `make up` starts them again" in done.stdout, done
+    before = azureml_runs(checkout)
+    assert checkout.up().returncode == 0
+    states = checkout.finished("bank_marketing_train", run_id, seconds=240)
+    assert set(states.values()) == {"success"}, states
+    assert azureml_runs(checkout) == before, "another run was submitted"
+
+
+def azureml_runs(checkout: UpCheckout) -> set[str]:
+    """The ids of all AutoML runs, also while no server runs."""
+    return {folder.name for folder in (checkout.layout.azureml_home / "runs").glob("AutoML_*")}

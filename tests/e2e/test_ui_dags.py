@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from tests.e2e.airflow_pages import AirflowPages
 from tests.e2e.checkout_up import UpCheckout
 from tests.local_server import eventually
 
+from azureml_local.paths import Home
+from azureml_local.server.shutdown import live_jobs
 from mlops_config.bank_marketing_generator import generate_bank_marketing
 
 pytestmark = [
@@ -69,10 +73,16 @@ def trained(checkout: UpCheckout, pages: AirflowPages, bank: str) -> str:
     form = {"Data": {"data_path": bank}, "AutoML": SHORT, "Benchmark": {"benchmark_requests": "50"}}
     run_id = pages.trigger(TRAIN, form)
     task = f"/dags/{TRAIN}/dagRuns/{run_id}/taskInstances/automl_run"
-    eventually(lambda: checkout.api().get(f"{task}/links")["extra_links"]["Azure ML run"], seconds=120, what="the link")
-    button = pages.task_link(TRAIN, run_id, "automl_run", "Azure ML run")
-    assert pages.task_state() in {"Running", "Deferred"}
-    pages.shot("train-link-while-it-runs")
+    (job,) = eventually(lambda: live_jobs(Home(checkout.layout.azureml_home)).values(), seconds=120, what="the job")
+    os.kill(job.pid, signal.SIGSTOP)  # so that the run does not end before it is looked at
+    try:
+        links = f"{task}/links"
+        eventually(lambda: checkout.api().get(links)["extra_links"]["Azure ML run"], seconds=60, what="the link")
+        button = pages.task_link(TRAIN, run_id, "automl_run", "Azure ML run")
+        assert pages.task_state() in {"Running", "Deferred"}
+        pages.shot("train-link-while-it-runs")
+    finally:
+        os.kill(job.pid, signal.SIGCONT)
     button.click()
     expect(pages.page).to_have_title(
         # Whatever the state is by now, it is a run's page.
@@ -131,7 +141,7 @@ def test_retrain_by_its_schedule(checkout: UpCheckout, pages: AirflowPages, swit
 
 def test_retrain_by_hand(checkout: UpCheckout, pages: AirflowPages, switched_on: None) -> None:
     run_id = pages.trigger(RETRAIN, {})
-    states = checkout.finished(RETRAIN, run_id)
+    states = checkout.finished(RETRAIN, run_id, seconds=400)  # those by the schedule have their turn first
     assert states == dict.fromkeys(["", *RETRAIN_TASKS], "success")
     pages.expect_green(RETRAIN, run_id, RETRAIN_TASKS)
     entry = checkout.api().get(

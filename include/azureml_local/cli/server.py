@@ -150,17 +150,25 @@ def _say_orphans(home: Home) -> None:
             say(f"  {kind} {name} still runs (pid {identity.pid}); `start` takes it up again, `stop` ends it")
 
 
-def _stop(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
-    from azureml_local.server.shutdown import stop_everything
+def _stop_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep-runs", action="store_true", help="runs that have no result yet start again with the next server"
+    )
 
-    stopped = stop_everything(home)
-    if not (stopped.server or stopped.jobs or stopped.services or stopped.runs_cancelled or stopped.runs_left):
+
+def _stop(home: Home, options: argparse.Namespace) -> int:
+    from azureml_local.server.shutdown import Stopped, stop_everything
+
+    stopped = stop_everything(home, keep_runs=options.keep_runs)
+    if stopped == Stopped(server=False):
         say(f"local Azure ML is not running (state folder {home.root})")
         return OK
     server = "the server" if stopped.server else "no server (it was not running)"
     say(f"stopped: {server}, {stopped.jobs} jobs, {stopped.services} web services")
     if stopped.runs_cancelled:
         say(f"{stopped.runs_cancelled} runs had not ended and are Canceled")
+    if stopped.runs_waiting:
+        say(f"{stopped.runs_waiting} runs had not ended and start again with the next server")
     if stopped.runs_left:
         say(f"{stopped.runs_left} runs had ended their training; the next server takes them to their end")
     return OK
@@ -170,5 +178,5 @@ COMMANDS = {
     "serve": Command("run the server here, until Ctrl-C", _address_arguments, _serve),
     "start": Command("run the server in the background", _address_arguments, _start),
     "status": Command("what runs (exit code 3 when the server does not)", no_arguments, _status),
-    "stop": Command("end the server, its jobs and its web services", no_arguments, _stop),
+    "stop": Command("end the server, its jobs and its web services", _stop_arguments, _stop),
 }

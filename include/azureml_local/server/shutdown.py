@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azureml_local.jobs.dispatcher import JOB_MODULE
-from azureml_local.jobs.files import PID_FILE, read_result
+from azureml_local.jobs.files import OVERRAN_FILE, PID_FILE, forget_job, read_result
 from azureml_local.jobs.leftovers import remove_leftovers
 from azureml_local.paths import Home
 from azureml_local.pipelines.files import PIPELINE_LOG, tell
@@ -28,33 +28,36 @@ _WHY = "the local Azure ML was stopped"
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """What was ended: the server or not, and how many of the others. `runs_left` are the next server's to end."""
+    """What was ended: the server or not, and how many of the others. `runs_left` are the next server's to end.
+
+    `runs_waiting` had to be interrupted and start again with the next server.
+    """
 
     server: bool
-    jobs: int
-    services: int
-    runs_cancelled: int
-    runs_left: int
+    jobs: int = 0
+    services: int = 0
+    runs_cancelled: int = 0
+    runs_left: int = 0
+    runs_waiting: int = 0
 
 
-def stop_everything(home: Home) -> Stopped:
+def stop_everything(home: Home, *, keep_runs: bool = False) -> Stopped:
     """End all processes of `home`, let each finish what takes a moment, and leave none behind.
 
-    Runs that had no result yet are Canceled; web services stay known and come back with the next server.
+    Runs that had no result yet are Canceled or, with `keep_runs`, wait for the next server, under the same ids. Web
+    services stay known and come back with it.
 
     :raises AlreadyRunning: another server was started meanwhile.
     """
     if not home.root.is_dir():
-        return Stopped(server=False, jobs=0, services=0, runs_cancelled=0, runs_left=0)
+        return Stopped(server=False)
     server_stopped = _stop_server(home)
     with InstanceLock(home):
         jobs, services = live_jobs(home), live_services(home)
         _end_together([*jobs.values(), *services.values()])
-        cancelled, left = _cancel_open_runs(home)
+        runs = _settle_open_runs(home, keep_runs=keep_runs)
         home.server_file.unlink(missing_ok=True)
-    return Stopped(
-        server=server_stopped, jobs=len(jobs), services=len(services), runs_cancelled=cancelled, runs_left=left
-    )
+    return replace(runs, server=server_stopped, jobs=len(jobs), services=len(services))
 
 
 def live_jobs(home: Home) -> dict[str, ProcessIdentity]:
@@ -98,17 +101,18 @@ def _end_together(identities: list[ProcessIdentity]) -> None:
         wait_until(lambda: not any(process.is_alive for process in processes), _GRACE_SECONDS)
 
 
-def _cancel_open_runs(home: Home) -> tuple[int, int]:
-    """Cancel what has no result; gives how many runs that were, and how many are left open.
+def _settle_open_runs(home: Home, *, keep_runs: bool) -> Stopped:
+    """Cancel what has no result, or put it back into the queue; gives how many runs that were.
 
     A run whose job wrote its result is the next server's to take in: its work is done. So is a pipeline run whose
     AutoML run is one of those, or had ended before: how, the pipeline run has still to learn.
     """
     if not home.database.is_file():
-        return 0, 0
+        return Stopped(server=False)
     database = Database(home.database)
     runs, pipeline_runs = RunStore(database, Links("")), PipelineRunStore(database, Links(""))
     cancelled: set[str] = set()
+    waiting: set[str] = set()
     left = 0
     for run in runs.active():
         folder = home.run(run.run_id)
@@ -116,18 +120,24 @@ def _cancel_open_runs(home: Home) -> tuple[int, int]:
         if job is not None:  # it may be dead itself and have left others running
             ManagedProcess(job).signal_group(signal.SIGKILL)
         remove_leftovers(home, run.run_id)
-        if read_result(folder) is None:
+        if read_result(folder) is not None:
+            left += 1
+        elif keep_runs and run.status is not RunStatus.CANCEL_REQUESTED and not (folder / OVERRAN_FILE).exists():
+            forget_job(folder)  # first: what it said must not be taken for what the next job says
+            runs.put_back(run.run_id)
+            waiting.add(run.run_id)
+        else:
             runs.finish(run.run_id, RunStatus.CANCELED, _WHY)
             cancelled.add(run.run_id)
-        else:
-            left += 1
     for found in pipeline_runs.active():
         automl = runs.find_step(found.run.run_id)
-        if automl is None or automl.run_id in cancelled:
+        if automl.run_id in waiting if automl else keep_runs:
+            waiting.add(found.run.run_id)
+        elif automl is None or automl.run_id in cancelled:
             ended = pipeline_runs.finish(found.run.run_id, RunStatus.CANCELED, _WHY)
             tell(home.run(ended.run_id) / PIPELINE_LOG, last_line(ended))
             cancelled.add(ended.run_id)
         else:
             left += 1
     database.close()
-    return len(cancelled), left
+    return Stopped(server=False, runs_cancelled=len(cancelled), runs_left=left, runs_waiting=len(waiting))

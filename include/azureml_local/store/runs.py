@@ -191,6 +191,14 @@ class RunStore:
             row.properties = {**row.properties, STARTS: str(starts + 1), RESTARTED_AT: now}
             return True
 
+    def put_back(self, run_id: str) -> None:
+        """Make a run that is under way wait again, as if its job had never started."""
+        with self._database.write() as session:
+            row = _require(session, run_id)
+            session.execute(delete(ChildRow).where(ChildRow.parent_run_id == run_id))
+            row.status, row.phase, row.events_read, row.started_at = RunStatus.QUEUED, "", 0, None
+            row.properties = {name: value for name, value in row.properties.items() if name != RESTARTED_AT}
+
     def take_news(self, run_id: str, news: JobNews) -> None:
         """Store what a job said, and how far it was read, in one step."""
         with self._database.write() as session:

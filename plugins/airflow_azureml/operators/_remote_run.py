@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_azureml._run_progress import ProgressLog, Snapshot, story
-from airflow_azureml._waiting import wait_until
 from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.links import AzureMLRunLink
 from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 OWN_LIMIT = "the run's own limit and queue_timeout_minutes together"
 
 _CANCELLATION_SECONDS = 300.0
+_LOOKS_AFTER_SECONDS = (0.0, 0.5, 1.0)
+"""Pauses before each look for a run whose submission was interrupted; a stopped task has five seconds in all."""
 
 
 class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
@@ -105,13 +107,11 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
         A key finds such a run, so what is submitted before it has ended would be cancelled with it.
         """
         try:
-            run = wait_until(
-                lambda: self.ask(lambda: _find(self.hook.workspace, before)),
-                lambda run: run is None or run.status is not RunStatus.CANCEL_REQUESTED,
-                what="the run of an earlier try",
-                patience=replace(patience, deadline=_CANCELLATION_SECONDS, limit="the time to cancel a run"),
-                log=self.log,
-                stopped=self.was_killed,
+            run = self.ask_patiently(
+                lambda: _find(self.hook.workspace, before),
+                "the run of an earlier try",
+                replace(patience, deadline=_CANCELLATION_SECONDS, limit="the time to cancel a run"),
+                until=lambda run: run is None or run.status is not RunStatus.CANCEL_REQUESTED,
             )
         except NotFound:
             return None
@@ -122,10 +122,10 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
         what = f"run {awaited.target}" if awaited.target else "what was being submitted"
         try:
             workspace = self._hook_of(awaited).hurried_workspace()
-            target = awaited.target
-            if target is None and (run := _find(workspace, awaited)) is not None:
-                target = run.run_id
-            if target is not None:
+            target = awaited.target or _submitted_meanwhile(workspace, awaited)
+            if target is None:
+                self.log.info("No run was submitted, as far as the workspace knows.")
+            else:
                 status = workspace.cancel_run(target).status
                 self.log.info("Asked to cancel run %s; it is %s.", target, status)
         except (WorkspaceError, AirflowNotFoundException) as error:
@@ -144,6 +144,15 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
 
     def _hook_of(self, awaited: Awaited) -> AzureMLHook:
         return self.hook if awaited.conn_id == self.hook.azureml_conn_id else AzureMLHook(awaited.conn_id)
+
+
+def _submitted_meanwhile(workspace: Workspace, awaited: Awaited) -> str | None:
+    """The id of the run whose submission was interrupted here. The workspace may still be busy with it."""
+    for pause in _LOOKS_AFTER_SECONDS:
+        time.sleep(pause)
+        if (run := _find(workspace, awaited)) is not None:
+            return run.run_id
+    return None
 
 
 def _find(workspace: Workspace, awaited: Awaited) -> Run | None:

@@ -79,7 +79,9 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
         deferrable = arguments.flag("deferrable", self.deferrable)
         with self._leaving_nothing_behind(context):
             before = self._in_hand = recall(context, self.log)
-            awaited = self._take_up(context, before, started, patience) or self._begin(context, before, started)
+            awaited = self._take_up(context, before, started, patience, deferrable)
+            if awaited is None:
+                awaited = self._begin(context, before, started)
             if deferrable and not self._is_over(awaited):
                 self._defer(context, awaited, patience)
             return self._finish(context, self._wait(awaited, patience), awaited)
@@ -93,7 +95,7 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
             )
         patience, status = self._patience(), event.get("status")
         self.log.info("The triggerer reports: %s", event.get("message"))
-        seen = self._look_patiently(awaited, patience)
+        seen = self._look_patiently(awaited, patience.in_brief if status == UNREACHABLE else patience)
         if status == DEADLINE and (not self.is_settled(seen) or self.was_cut_short(seen)):
             self._time_is_up(awaited)
         if not self.is_settled(seen):
@@ -135,17 +137,26 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
                     self.log.info("%s goes on; another try of this task takes it up.", self._in_words(awaited))
             raise
 
-    def _take_up(self, context: Context, before: Awaited | None, started: float, patience: Patience) -> Awaited | None:
+    def _take_up(
+        self, context: Context, before: Awaited | None, started: float, patience: Patience, deferrable: bool
+    ) -> Awaited | None:
         """What an earlier try of this execution waits for, when the task still asks for the same."""
         ti = context["ti"]
         if before is None or before.max_tries != ti.max_tries or before.asked != self._asked():
             return None
-        seen = self.earlier(before, patience)
+        awaited = replace(before, try_number=ti.try_number, try_started=started, refusals=0)
+        to_be_deferred = deferrable and before.target is not None
+        try:
+            seen = self.earlier(before, patience.in_brief if to_be_deferred else patience)
+        except WorkspaceError as error:
+            if not (to_be_deferred and error.retryable):
+                raise
+            self.log.warning("%s The wait for %s goes on in the triggerer.", error, self._in_words(awaited))
+            self._keep(context, awaited)
+            return awaited
         if seen is None:
             return None
-        awaited = replace(
-            before, target=self.target_of(seen), try_number=ti.try_number, try_started=started, refusals=0
-        )
+        awaited = replace(awaited, target=self.target_of(seen))
         self._keep(context, awaited)
         self.log.info("An earlier try began to wait for %s already.", self._in_words(awaited))
         self.show(context, seen)
@@ -266,11 +277,20 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
             raise type(error)(self._late(awaited)) from error
 
     def _look_patiently(self, awaited: Awaited, patience: Patience) -> T:
-        """One look, which may take as long as an outage may."""
+        return self.ask_patiently(lambda: self.look(str(awaited.target)), self._in_words(awaited), patience)
+
+    def ask_patiently(
+        self,
+        question: Callable[[], A],
+        what: str,
+        patience: Patience,
+        until: Callable[[A], bool] = lambda _answer: True,
+    ) -> A:
+        """What the workspace answers, which may take as long as an outage may. `until`: whether the answer is final."""
         return wait_until(
-            lambda: self._look(awaited),
-            lambda _seen: True,
-            what=self._in_words(awaited),
+            lambda: self.ask(question),
+            until,
+            what=what,
             patience=patience,
             log=self.log,
             stopped=self.was_killed,

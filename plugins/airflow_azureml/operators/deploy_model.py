@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
     from airflow_azureml._awaited import Awaited
+    from airflow_azureml._waiting import Patience
 
 _LOG_LINES = 20
 _LOG_CHARACTERS = 3000
@@ -105,6 +107,19 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
             limit_seconds=limit,
             limit="timeout_minutes",
             memo=settings.to_dict(),
+        )
+
+    def earlier(self, before: Awaited, patience: Patience) -> WebService | None:
+        """The deployment that an earlier try began. Asked for once more, a deployment under way or done is no change.
+
+        It keeps its model version, although the latest may be another by now. When its time is over, this try begins
+        anew.
+        """
+        if time.time() >= before.limit.deadline:
+            return None
+        settings = DeploySettings.from_dict(before.memo)
+        return self.ask_patiently(
+            lambda: self.hook.workspace.deploy(settings), self.describe(settings.service_name), patience
         )
 
     def target_of(self, seen: WebService) -> str:

@@ -32,7 +32,10 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What the file says of one service. `health` is the command of its health check, empty without one."""
+    """What the file says of one service. `health` is the command of its health check, empty without one.
+
+    `optional` names those of `depends_on` that need not be there.
+    """
 
     name: str
     image: str
@@ -42,6 +45,7 @@ class Service:
     health: list[str]
     restart: str
     depends_on: dict[str, str]
+    optional: frozenset[str]
     mounts: list[Mount]
     profiles: list[str] = field(default_factory=list)
 
@@ -113,6 +117,7 @@ def _service(name: str, described: dict[str, Any]) -> Service:
         health=_health(described.get("healthcheck", {})),
         restart=described.get("restart", "no"),
         depends_on={other: how["condition"] for other, how in depends_on.items()},
+        optional=frozenset(other for other, how in depends_on.items() if not how.get("required", True)),
         mounts=[_mount(text) for text in described.get("volumes", [])],
         profiles=described.get("profiles", []),
     )

@@ -35,6 +35,10 @@ _END_SECONDS = 120.0
 _GONE_SECONDS = 15.0
 
 
+class TooLate(Exception):
+    """The moment passed before the component could be killed, as it may on a busy machine. Another cell may do."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """`tries` of the task, `seconds` from trigger to end, `orphans` as many processes as were left."""
@@ -104,7 +108,7 @@ class Cell:
         self._conf = {"experiment": self._experiment, "dataset": dataset}
 
     def run(self) -> Row:
-        """Trigger, wait for the moment, kill, and see how it ends."""
+        """Trigger, wait for the moment, kill, and see how it ends. :raises TooLate:"""
         began = time.monotonic()
         self._run_id = self._api.trigger(DAG_ID, self._conf)
         self._await_moment()
@@ -139,11 +143,18 @@ class Cell:
                 self._await(lambda: self._task()["state"] == "running", "the resumption")
 
     def _kill(self) -> None:
-        service = SERVICES[self._killed]
-        container = busy_worker(self._topology) if self._killed == "a worker" else self._topology.of(service)[0]
+        container = self._to_be_killed()
         pids = container.kill()
         assert pids, f"{container.spec.name} did not run"
-        assert self._task()["state"] not in {"success", "failed"}, "too late: the task has ended already"
+        if self._task_has_ended():
+            raise TooLate
+
+    def _to_be_killed(self) -> Container:
+        if self._killed != "a worker":
+            return self._topology.of(SERVICES[self._killed])[0]
+        if self._when != "during the run":  # then the task is in the triggerer, and no worker is busy with it
+            self._await(lambda: task_processes(busy_worker(self._topology)), "a busy worker")
+        return busy_worker(self._topology)
 
     def _remote_runs(self) -> list[Run]:
         return remote_runs(self._topology, self._experiment)
@@ -152,7 +163,19 @@ class Cell:
         return self._api.tasks(DAG_ID, self._run_id)[TASK_ID]
 
     def _await(self, look: Callable[[], Any], what: str) -> None:
-        eventually(look, seconds=_MOMENT_SECONDS, what=what)
+        """:raises TooLate: the task ended without it."""
+
+        def looked() -> Any:
+            ended = self._task_has_ended()  # before the look, which may be true all the same
+            found = look()
+            if ended and not found:
+                raise TooLate
+            return found
+
+        eventually(looked, seconds=_MOMENT_SECONDS, what=what)
+
+    def _task_has_ended(self) -> bool:
+        return self._task()["state"] in {"success", "failed"}
 
 
 def table(rows: Sequence[Row]) -> list[str]:

@@ -64,11 +64,13 @@ class Topology:
         return self
 
     def stop(self) -> None:
-        """End everything and remove its files; what others need comes last."""
-        needed = {name for service in self.services.values() for name in service.depends_on}
+        """End everything in the reverse order of dependencies, and remove its files."""
+        left = set(self.services)
         with ThreadPoolExecutor(max_workers=len(self.containers)) as pool:
-            list(pool.map(lambda container: container.stop(), self._of(set(self.services) - needed)))
-            list(pool.map(lambda container: container.stop(), self._of(needed)))
+            while left:
+                last = {name for name in left if not any(name in self.services[other].depends_on for other in left)}
+                list(pool.map(lambda container: container.stop(), self._of(last)))
+                left -= last
         shutil.rmtree(self.folder)
 
     def of(self, service: str) -> list[Container]:

@@ -48,7 +48,7 @@ class FakeJob:
         temporary.replace(self.folder / "result.json")
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 240  # only so that a lost job ends some day
+        deadline = time.monotonic() + 1200  # only so that a lost job ends some day
         while not (self.folder / "go").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
 

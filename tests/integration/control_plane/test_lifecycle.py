@@ -215,6 +215,28 @@ def test_stop_cancels_no_run_that_has_its_result(own_server: LocalServer) -> Non
     assert ended(again, open_).status is RunStatus.CANCELED
 
 
+def test_stop_can_keep_runs_for_the_next_server(own_server: LocalServer) -> None:
+    workspace = own_server.workspace()
+    running, waiting, cancelled = (submit(workspace, "wait").run_id for _ in range(3))
+    reaches(workspace, running, RunStatus.RUNNING)
+    workspace.cancel_run(cancelled)
+    eventually(lambda: len(workspace.list_child_runs(running)) == 2, what="the job's trials")
+    stopped = run_cli("stop", "--keep-runs", "--home", str(own_server.home))
+    assert "2 runs had not ended and start again with the next server" in stopped.stdout, stopped
+    assert not processes_of(own_server.home)
+    own_server.kill()
+    again = own_server.start().workspace()
+    reaches(again, running, RunStatus.RUNNING)
+    seen = again.get_run(running)
+    assert "starts" not in seen.properties, "a stop on purpose counts as no lost start"
+    eventually(lambda: len(again.list_child_runs(running)) == 2, what="the new job's trials, and no others")
+    for run_id in (running, waiting):
+        reaches(again, run_id, RunStatus.RUNNING)
+        let_go(own_server, run_id)
+        assert ended(again, run_id).status is RunStatus.COMPLETED
+    assert again.get_run(cancelled).status is RunStatus.CANCELED
+
+
 def test_stop_ends_what_a_dead_job_left_running(own_server: LocalServer) -> None:
     workspace = own_server.workspace()
     run_id = submit(workspace, "parent").run_id

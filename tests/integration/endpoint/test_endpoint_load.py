@@ -155,11 +155,11 @@ def test_data_that_nobody_asked_for_does_not_pass_for_an_answer() -> None:
 
 
 def test_requests_without_an_answer_in_time_fail_and_the_others_do_not() -> None:
-    report, _ = load(every(10, [HANG]), timeout=0.3, requests=40)
+    report, _ = load(every(10, [HANG]), timeout=2, requests=40)
     assert (report.requests, report.failed) == (40, 4)
-    assert report.errors[0].message == "no complete answer within 0.3 s"
+    assert report.errors[0].message == "no complete answer within 2 s"
     assert report.max_ms is not None
-    assert report.max_ms < 300
+    assert report.max_ms < 2000
 
 
 def test_a_service_that_is_gone_ends_the_test() -> None:

@@ -18,7 +18,14 @@ from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.triggers.run import AzureMLRunTrigger
 from airflow_azureml.triggers.service import AzureMLServiceTrigger
-from azureml_workspace.errors import InvalidRequest, NotFound, RunFailed, Unauthorized, WorkspaceError
+from azureml_workspace.errors import (
+    InvalidRequest,
+    NotFound,
+    RunFailed,
+    ServiceUnavailable,
+    Unauthorized,
+    WorkspaceError,
+)
 from azureml_workspace.statuses import RunStatus, ServiceState
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -212,6 +219,22 @@ def test_what_only_the_triggerer_cannot_see_is_deferred_again_and_then_waited_fo
     assert "The triggerer's process needs the same connection" in capsys.readouterr().out
     workspace.statuses = [RunStatus.RUNNING, RunStatus.RUNNING, RunStatus.COMPLETED]
     assert wake(automl(), context, event, deferred)["run_id"] == "run-1"
+    assert workspace.cancelled == []
+
+
+def test_an_outage_beyond_the_triggerers_patience_holds_no_worker(
+    workspace: FakeWorkspace, context: TaskContext, clock: list[float]
+) -> None:
+    workspace.statuses = [RunStatus.RUNNING]
+    deferred = defer(automl(), context)
+    workspace.statuses = [unavailable()]
+    with pytest.raises(ServiceUnavailable):
+        wake(automl(), context, {"status": "unreachable", "message": "away"}, deferred)
+    later = TaskContext(try_number=2)
+    later["task_state_store"] = context["task_state_store"]
+    again = defer(automl(), later)
+    assert again.trigger.serialize() == deferred.trigger.serialize()
+    assert clock[0] < 60, "a worker waited for what the triggerer waits for"
     assert workspace.cancelled == []
 
 

@@ -211,6 +211,26 @@ class TestSubmission:
             automl().execute(context)  # type: ignore[arg-type]
         assert workspace.cancelled == (["run-1"] if answered else [])
 
+    def test_one_that_the_workspace_is_still_busy_with(
+        self, workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        submit, looks = workspace.submit_automl, []
+
+        def cut_off(*args: Any, **given: Any) -> None:
+            looks.append((args, given))
+            raise TaskStopped("stopped.")
+
+        def find(key: str) -> Any:
+            args, given = looks[0]
+            looks.append(key)
+            return submit(*args, **given) if len(looks) > 2 else None  # the first look comes too early
+
+        monkeypatch.setattr(workspace, "submit_automl", cut_off)
+        monkeypatch.setattr(workspace, "find_run", find)
+        with pytest.raises(TaskStopped):
+            automl().execute(context)  # type: ignore[arg-type]
+        assert workspace.cancelled == ["run-1"]
+
     def test_a_worker_lost_during_it(
         self, workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, unavailable
+from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, TaskStateStore, unavailable
 
+from airflow_azureml._awaited import STORE_KEY
 from airflow_azureml._waiting import TaskStopped, WaitTimeout
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
@@ -130,6 +131,34 @@ def test_killed_deploy_ends(workspace: FakeWorkspace, context: TaskContext, monk
     monkeypatch.setattr(workspace, "get_service", killed_meanwhile)
     with pytest.raises(TaskStopped):
         task.execute(context)  # type: ignore[arg-type]
+
+
+def test_a_retry_goes_on_with_the_deployment_that_the_lost_try_began(
+    workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest, get = [4], workspace.get_model
+    monkeypatch.setattr(workspace, "get_model", lambda name, version=None: get(name, version or latest[0]))
+
+    def die(_name: str) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as lost:
+        lost.setattr(workspace, "get_service", die)
+        with pytest.raises(SystemExit):
+            deploy(model="m").execute(context)  # type: ignore[arg-type]
+    latest[0] = 5
+    kept = dict(context["task_state_store"][STORE_KEY])
+    later = TaskContext(task_id="deploy", try_number=2)
+    later["task_state_store"] = context["task_state_store"]
+    assert deploy(model="m").execute(later)["model_version"] == 4  # type: ignore[arg-type]
+    first, again = (what for call, what in workspace.calls if call == "deploy")
+    assert first == again
+    assert later["task_state_store"][STORE_KEY]["limit"] == kept["limit"]
+
+    later = TaskContext(task_id="deploy", try_number=3)
+    over = kept | {"limit": kept["limit"] | {"deadline": 1.0}}
+    later["task_state_store"] = TaskStateStore({STORE_KEY: over})
+    assert deploy(model="m").execute(later)["model_version"] == 5, "its time was over"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("service", [{"name": "svc-a", "scoring_uri": "u"}, "svc-a"])

@@ -132,8 +132,16 @@ def test_services_start_after_what_they_need(services: dict[str, Service]) -> No
         "airflow-init": "service_completed_successfully",
     }
     for name in services:
-        if name.startswith("airflow-") and name not in ONE_SHOT:
+        if name.startswith("airflow-") and name not in {*ONE_SHOT, "airflow-worker"}:
             assert services[name].depends_on == needed, name
+
+
+def test_workers_stop_before_what_their_tasks_need(services: dict[str, Service]) -> None:
+    """Compose stops in the reverse order of dependencies."""
+    worker = services["airflow-worker"]
+    assert worker.depends_on["airflow-apiserver"] == "service_healthy"
+    assert worker.depends_on["azureml"] == "service_started"
+    assert not [other.name for other in services.values() if "airflow-worker" in other.depends_on]
 
 
 def test_one_variable_leads_to_another_workspace(environment: dict[str, str]) -> None:
@@ -146,7 +154,7 @@ def test_one_variable_leads_to_another_workspace(environment: dict[str, str]) ->
     )
     assert name not in local["airflow-dag-processor"].environment, "who never calls the workspace has no token for it"
     assert local["azureml"].profiles == [environment["COMPOSE_PROFILES"]]
-    assert not [service.name for service in local.values() if "azureml" in service.depends_on]
+    assert all("azureml" in service.optional for service in local.values() if "azureml" in service.depends_on)
 
 
 def test_the_image_gets_what_the_builder_may_see() -> None:

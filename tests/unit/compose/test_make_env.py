@@ -25,6 +25,15 @@ def make(folder: Path) -> dict[str, str]:
     return variables((folder / ".env").read_text())
 
 
+def test_the_folder_for_data_is_there_before_docker_makes_it_as_root(folder: Path) -> None:
+    make(folder)
+    assert (folder / "data").is_dir()
+    with (folder / ".env").open("a") as file:
+        file.write("DATA_FOLDER=drops/csv\n")
+    make(folder)
+    assert (folder / "drops" / "csv").is_dir()
+
+
 def test_every_secret_is_random_and_the_file_is_private(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = make(folder)
     other = tmp_path_factory.mktemp("other")

@@ -16,7 +16,7 @@ from azureml_local.server.shutdown import stop_everything
 from azureml_local.server.workspace import LocalWorkspace
 from azureml_local.store.pipeline_run_records import StepStart
 from azureml_workspace.records import Run
-from azureml_workspace.statuses import RunStatus
+from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, RunStatus
 
 pytestmark = pytest.mark.unit
 
@@ -130,6 +130,17 @@ def test_stop_says_in_the_log_how_a_run_ended(pipelines: Pipelines) -> None:
     assert stopped.runs_cancelled == 2  # the pipeline run and its AutoML run
     assert pipelines.get(started.run_id).status is RunStatus.CANCELED
     assert pipelines.log(started.run_id).rstrip().endswith("Canceled: the local Azure ML was stopped")
+
+
+def test_stop_can_keep_a_pipeline_run_for_the_next_server(pipelines: Pipelines) -> None:
+    started, waiting = pipelines.submit(), pipelines.submit()
+    pipelines.look(started.run_id)
+    automl = pipelines.step(started.run_id, "automl").run_id or ""
+    stopped = stop_everything(pipelines.home, keep_runs=True)
+    assert (stopped.runs_cancelled, stopped.runs_left, stopped.runs_waiting) == (0, 0, 4)  # each with its AutoML run
+    assert pipelines.automl_runs.get(automl).status is RunStatus.QUEUED
+    for run in (started, waiting):
+        assert pipelines.look(run.run_id).status in ACTIVE_RUN_STATUSES
 
 
 def test_a_line_of_a_log_is_one_line(tmp_path: Path) -> None:

@@ -31,12 +31,14 @@ class FakeApi:
         self.tasks: dict[str, tuple[str, int]] = {}
         self.xcom: dict[tuple[str, str], Any] = {}
         self.refusal: Exception | None = None
-        self.away = False
+        self.away = self.deleted = False
         self.patched: list[dict[str, Any]] = []
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         if self.away:
             raise ServiceUnavailable("away")
+        if self.deleted:
+            raise NotFound("no such run")
         *_, kind, last = path.split("/")
         if kind == "dags":
             return {"is_paused": self.paused}
@@ -132,6 +134,14 @@ def test_a_run_from_its_start_to_its_end(api: FakeApi, airflow: RunningAirflow) 
     assert (run.run_id, run.state, run.automl_run_id) == ("r1", "success", "A1")
     assert run.tasks["register_dataset"].result == {"name": "n"}
     assert run.tasks["register_dataset"].seconds() == 10
+    assert not airflow.is_alive
+
+
+def test_a_run_that_somebody_deletes_ends(api: FakeApi, airflow: RunningAirflow) -> None:
+    api.deleted = True
+    (ended,) = airflow.events()
+    assert isinstance(ended, RunEnded)
+    assert (ended.state, ended.error) == ("failed", "The DAG run r1 was deleted in Airflow.")
     assert not airflow.is_alive
 
 
