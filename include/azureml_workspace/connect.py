@@ -37,7 +37,8 @@ ADAPTERS: dict[str, Adapter] = {
     ),
     "azure_v1": Adapter(
         opener="azureml_workspace.azure_v1.workspace:open_azure_v1",
-        insights_hint="Application Insights of the workspace, Logs: requests | where cloud_RoleName == '{service}'",
+        insights_hint="Application Insights of the workspace, Logs: "
+        "requests | where customDimensions['Service Name'] == '{service}'",
         has_portal=True,
     ),
 }

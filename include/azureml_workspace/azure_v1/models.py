@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from azureml_workspace.azure_v1.automl_documents import DATASET_PROPERTY, ROWS_PROPERTY
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.history import HistoryRun, RunHistory
 from azureml_workspace.azure_v1.names import segment
@@ -117,6 +118,8 @@ def _origin(run: HistoryRun) -> dict[str, str]:
     """Properties of the model: they show in Azure ML Studio, and nobody changes them later."""
     known = {
         RUN_PROPERTY: run.run_id,
+        "dataset": run.properties.get(DATASET_PROPERTY),
+        "dataset_rows": run.properties.get(ROWS_PROPERTY),
         "primary_metric": run.properties.get("primary_metric"),
         "best_score": run.tags.get("best_score"),
     }

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azureml_workspace.azure_v1 import serving
+from azureml_workspace.azure_v1.sdk.categories import categories_of
 from azureml_workspace.azure_v1.sdk.session import SdkSession
 from azureml_workspace.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from azureml.core import Run
+    from azureml.core import Model, Run
 
 ENTRY_SCRIPT = "automl_score.py"
 _CONTRACT = "contract.json"
@@ -34,8 +35,9 @@ class InferenceFiles:
     entry_script: str
 
 
-def inference_files(session: SdkSession, run_id: str | None, folder: Path) -> InferenceFiles:
+def inference_files(session: SdkSession, model: Model, folder: Path) -> InferenceFiles:
     """Put what the service needs into `folder`. :raises InvalidRequest: the model is not that of an AutoML run."""
+    run_id: str | None = model.run_id
     if not run_id:
         raise InvalidRequest("the model came from no run; only models of AutoML runs can be deployed.")
     run, files = _run_with_model(session, run_id)
@@ -51,6 +53,9 @@ def inference_files(session: SdkSession, run_id: str | None, folder: Path) -> In
     if script is not None:
         run.download_file(script, str(folder / "scoring.py"))
         columns = columns_of((folder / "scoring.py").read_text())
+    texts = [name for name, column in columns.items() if column["kind"] == "string"]
+    for name, values in categories_of(session, model.properties or {}, texts).items():
+        columns[name]["categories"] = values
     (source / _CONTRACT).write_text(json.dumps({"columns": columns}))
     return InferenceFiles(conda=folder / "conda.yml", source=source, entry_script=ENTRY_SCRIPT)
 

@@ -75,7 +75,7 @@ def _inference(session: SdkSession, wanted: _Deployment) -> Iterator[tuple[Model
 
     model = Model(session.workspace, name=wanted.model_name, version=wanted.model_version)
     with TemporaryDirectory(prefix="deploy-") as folder:
-        files = inference_files(session, model.run_id, Path(folder))
+        files = inference_files(session, model, Path(folder))
         environment = Environment.from_conda_specification(f"{wanted.name}-environment", str(files.conda))
         environment.environment_variables = dict(wanted.variables)
         yield (

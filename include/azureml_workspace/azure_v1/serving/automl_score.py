@@ -2,7 +2,7 @@
 
 It runs in the container, with the environment that AutoML wrote for the model, and needs nothing else of this project.
 Beside it lies `contract.json`: `{"columns": {name: {"dtype", "kind", "categories"}}}`, empty when nobody knew the
-columns; `categories` are the values that training saw, null or missing for a column that is not held to any.
+columns; `categories` are the values that training saw, missing for a column whose values are not counted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _SWAGGER_TYPES = {"datetime": "string"}
 
 model: Any = None
 columns: dict[str, dict[str, Any]] = {}
+categories: dict[str, frozenset[str]] = {}
 
 
 class Refused(Exception):
@@ -36,10 +37,11 @@ class Refused(Exception):
 
 def init() -> None:
     """Load the model, and tell the inference server what the service takes."""
-    global model, columns
+    global model, columns, categories
     import joblib
 
     columns = json.loads((Path(__file__).parent / "contract.json").read_text())["columns"]
+    categories = {name: frozenset(found["categories"]) for name, found in columns.items() if "categories" in found}
     found = sorted(Path(os.environ["AZUREML_MODEL_DIR"]).rglob("model.pkl"))
     if not found:
         raise FileNotFoundError(f"no model.pkl in {os.environ['AZUREML_MODEL_DIR']}")
@@ -91,8 +93,7 @@ def check_rows(rows: list[dict[str, Any]]) -> int:
             if name not in row:
                 raise Refused(f"row {number} has no column {name!r}.")
             _check_value(number, name, column["kind"], row[name])
-            categories = column.get("categories")
-            unseen += categories is not None and row[name] is not None and row[name] not in categories
+            unseen += name in categories and row[name] is not None and row[name] not in categories[name]
     return unseen
 
 

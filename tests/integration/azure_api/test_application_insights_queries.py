@@ -1,0 +1,52 @@
+"""The telemetry query: exactly what the adapter asks, and nothing that only looks like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from tests.azure_server import AzureServer
+
+from azureml_local.azure_api.tokens import TokenIssuer
+from azureml_workspace.azure_v1 import telemetry
+
+pytestmark = pytest.mark.integration
+
+QUERIES = [telemetry._TOTALS, telemetry._BY_STATUS, telemetry._ROWS]
+
+
+def ask(server: AzureServer, query: str, **body: Any) -> requests.Response:
+    variables = server.environment_of_sdk
+    base = requests.get(variables["ARM_CLOUD_METADATA_URL"], timeout=30).json()[0]["resourceManager"]
+    group = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/local"
+    return requests.post(
+        f"{base}{group}/providers/Microsoft.Insights/components/local/query?api-version=2018-04-20",
+        json={"query": query, **body},
+        headers={"Authorization": f"Bearer {TokenIssuer(server.token).issue('tests', base)}"},
+        verify=variables["REQUESTS_CA_BUNDLE"],
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_service_that_nobody_asked_has_no_requests(azure_server: AzureServer, query: str) -> None:
+    answer = ask(azure_server, query.format(name="nobody"), timespan="PT300S")
+    assert answer.status_code == 200, answer.text
+    (table,) = answer.json()["tables"]
+    assert all(not value for row in table["rows"] for value in row)
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("requests", {}),
+        (telemetry._BY_STATUS.format(name="a' or '1' == '1"), {}),
+        (telemetry._TOTALS.format(name="bank") + " | take 1", {}),
+        (telemetry._TOTALS.format(name="bank"), {"timespan": "P1D"}),
+    ],
+)
+def test_other_queries_are_refused(azure_server: AzureServer, query: str, body: dict[str, Any]) -> None:
+    answer = ask(azure_server, query, **body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "UserError"

@@ -1,0 +1,171 @@
+"""The entry script that is deployed to Azure, run as Azure's inference server runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import joblib
+import pandas as pd
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+from azureml_endpoint.contract import ServiceContract
+from azureml_workspace.azure_v1 import serving
+from azureml_workspace.azure_v1.sdk.inference import columns_of
+
+pytestmark = pytest.mark.unit
+
+ROWS = [{"age": 70, "job": "pilot"}, {"age": 20, "job": "nurse"}]
+COLUMNS = {
+    "age": {"dtype": "int64", "kind": "integer"},
+    "job": {"dtype": "object", "kind": "string", "categories": ["nurse", "pilot"]},
+}
+
+
+@dataclass
+class AMLResponse:
+    """As in Azure's inference server."""
+
+    message: Any
+    status: int
+    json_str: bool = False
+    body: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        assert self.json_str
+        self.body = json.dumps(self.message).encode()
+
+
+class AgeModel:
+    """Takes only what it was trained with: both columns in order, the age as a whole number."""
+
+    def __init__(self) -> None:
+        self.tree = DecisionTreeClassifier(random_state=0).fit(pd.DataFrame({"age": [20, 70]}), ["no", "yes"])
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        assert [str(kind) for kind in frame[["age"]].dtypes] == ["int64"]
+        assert list(frame.columns) == ["age", "job"]
+        return self.tree.predict(frame[["age"]])
+
+    def predict_proba(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(self.tree.predict_proba(frame[["age"]]))
+
+
+Start = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Starts the script with columns and variables, as the inference server does."""
+    for name in ("azureml_inference_server_http", "azureml_inference_server_http.api"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    answers = ModuleType("azureml_inference_server_http.api.aml_response")
+    answers.AMLResponse = AMLResponse  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, answers.__name__, answers)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "models").mkdir()
+    joblib.dump(AgeModel(), tmp_path / "models" / "model.pkl")
+    shutil.copyfile(Path(serving.__path__[0]) / "automl_score.py", tmp_path / "automl_score.py")
+
+    def started(columns: dict[str, Any], **variables: str) -> ModuleType:
+        (tmp_path / "contract.json").write_text(json.dumps({"columns": columns}))
+        variables |= {"AML_APP_ROOT": str(tmp_path / "app"), "AZUREML_MODEL_DIR": str(tmp_path / "models")}
+        for name, value in {"SERVICE_NAME": "ages", **variables}.items():
+            monkeypatch.setenv(name, value)
+        spec = importlib.util.spec_from_file_location("service_driver", tmp_path / "automl_score.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.init()
+        return module
+
+    return started
+
+
+def ask(script: ModuleType, rows: Any, **more: Any) -> AMLResponse:
+    answered = script.run(json.dumps({"data": rows, **more}))
+    assert isinstance(answered, AMLResponse)
+    return answered
+
+
+def test_both_forms_of_an_answer(start: Start) -> None:
+    assert json.loads(json.loads(ask(start(COLUMNS), ROWS).body)) == {"result": ["yes", "no"]}
+    answered = ask(start(COLUMNS, AIRFLOW_AZUREML_RESPONSE_FORMAT="object"), ROWS, method="predict_proba")
+    assert (answered.status, answered.message) == (200, {"result": [[0.0, 1.0], [1.0, 0.0]]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"job": "pilot"}], "row 1 has no column 'age'"),
+        ([ROWS[0], {**ROWS[0], "shoe": 1}], "row 2 has a column 'shoe'"),
+        ([{**ROWS[0], "age": "old"}], "row 1, column 'age' is \"old\"; expected integer"),
+        ([{**ROWS[0], "age": True}], "expected integer"),
+        ([{**ROWS[0], "age": None}], "column 'age' cannot be read as int64"),
+        ([], "data has 0 rows"),
+        ("rows", "expected"),
+    ],
+)
+def test_a_refusal_names_row_and_column(start: Start, rows: Any, words: str) -> None:
+    answered = ask(start(COLUMNS), rows)
+    assert answered.status == 400
+    assert words in answered.message["error"]["message"]
+
+
+def test_other_bodies_are_refused(start: Start) -> None:
+    script = start(COLUMNS)
+    assert script.run("{").status == 400
+    assert script.run("[]").status == 400
+    assert ask(script, ROWS, method="explain").status == 400
+
+
+def test_rows_and_unseen_values_go_to_the_traces(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    script = start(COLUMNS)
+    ask(script, [*ROWS, {"age": 1, "job": "astronaut"}])
+    ask(script, [{"age": 1}])
+    assert capsys.readouterr().out == "airflow-azureml-scored ages rows=3 unseen=1\n"
+
+
+def test_the_swagger_is_a_contract_of_the_columns(start: Start, tmp_path: Path) -> None:
+    script = start(COLUMNS, AIRFLOW_AZUREML_RESPONSE_FORMAT="object")
+    contract = ServiceContract.parse((tmp_path / "app" / "swagger.json").read_bytes())
+    assert set(contract.columns) == {"age", "job"}
+    assert contract.request_problems(ROWS) == ()
+    assert contract.request_problems([{"age": "old", "job": "pilot"}])
+    assert contract.reply_problems(ask(script, ROWS).body) == ()
+
+
+def test_without_known_columns_the_model_decides(start: Start, tmp_path: Path) -> None:
+    assert ask(start({}), ROWS).status == 200
+    assert not (tmp_path / "app" / "swagger.json").exists()
+
+
+def test_the_columns_are_those_of_automls_own_script() -> None:
+    script = """
+data_sample = PandasParameterType(pd.DataFrame({
+    "age": pd.Series([0], dtype="int64"),
+    "job": pd.Series(["example_value"], dtype="object"),
+    "when": pd.Series(["2000-1-1"], dtype="datetime64[ns]"),
+    "paid": pd.Series([False], dtype="bool"),
+    "sum": pd.Series([0.0], dtype="float64"),
+}))
+method_sample = StandardPythonParameterType("predict")
+"""
+    assert {name: column["kind"] for name, column in columns_of(script).items()} == {
+        "age": "integer",
+        "job": "string",
+        "when": "datetime",
+        "paid": "boolean",
+        "sum": "number",
+    }
+    assert columns_of("def run(") == {}
+    assert columns_of("answer = {'result': [1]}") == {}
