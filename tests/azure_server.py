@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tests.local_server import LocalServer
@@ -45,6 +45,13 @@ class AzureServer(LocalServer):
             ca_file=variables["REQUESTS_CA_BUNDLE"],
             state_dir=str(self.state_dir),
         )
+
+    def connection(self) -> dict[str, object]:
+        """The fields of an Airflow connection for `azure_settings`, as a person would fill them in."""
+        fields = asdict(self.azure_settings())
+        login, password = fields.pop("client_id"), fields.pop("client_secret")
+        extra = {"backend": "azure_v1"} | {name: value for name, value in fields.items() if value is not None}
+        return {"login": login, "password": password, "extra": extra}
 
     def azure_workspace(self, **changes: str) -> Workspace:
         """The adapter for Azure, on this server."""

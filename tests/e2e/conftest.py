@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.azure_server import AzureServer
 from tests.e2e.topology.faults import MOMENTS, PROPERTY, SERVICES, Row, table
 from tests.local_server import LocalServer
 
@@ -37,12 +38,9 @@ class Airflow:
         )
 
 
-@pytest.fixture(scope="session")
-def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
-    home = tmp_path_factory.mktemp("airflow")
+def airflow_with(connection: dict[str, object], home: Path) -> Airflow:
+    """An Airflow in `home` whose default connection is this one."""
     (home / "plugins").mkdir()
-    extra = {"backend": "local", "token_file": str(local_server.home / "token")}
-    connection = {"conn_type": "azureml", "host": local_server.url, "extra": extra}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment = inherited | {
         "HOME": str(home),
@@ -51,13 +49,25 @@ def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory)
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps({"conn_type": "azureml", **connection}),
     }
     migrated = subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, capture_output=True, text=True, timeout=120
     )
     assert migrated.returncode == 0, migrated.stderr
     return Airflow(home, environment)
+
+
+@pytest.fixture(scope="session")
+def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+    extra = {"backend": "local", "token_file": str(local_server.home / "token")}
+    return airflow_with({"host": local_server.url, "extra": extra}, tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="session")
+def azure_airflow(azure_server: AzureServer, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+    """The same with a connection to Azure, which the local Azure ML plays to the SDK."""
+    return airflow_with(azure_server.connection(), tmp_path_factory.mktemp("airflow-azure"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

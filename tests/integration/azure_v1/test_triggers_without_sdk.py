@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -37,14 +36,6 @@ print("SEEN", json.dumps({"events": events, "sdk": sdk}))
 """
 
 
-def connection_of(server: AzureServer) -> str:
-    """The connection that a person would make."""
-    settings = asdict(server.azure_settings())
-    login, password = settings.pop("client_id"), settings.pop("client_secret")
-    extra = {"backend": "azure_v1"} | {name: value for name, value in settings.items() if value is not None}
-    return json.dumps({"conn_type": "azureml", "login": login, "password": password, "extra": extra})
-
-
 def test_no_sdk_in_the_triggerer(azure_server: AzureServer, tmp_path: Path) -> None:
     engine = azure_server.workspace()
     data = tmp_path / "rows.csv"
@@ -70,7 +61,7 @@ def test_no_sdk_in_the_triggerer(azure_server: AzureServer, tmp_path: Path) -> N
         | {
             "HOME": str(tmp_path),
             "AIRFLOW_HOME": str(tmp_path / "airflow"),
-            "AIRFLOW_CONN_AZUREML_DEFAULT": connection_of(azure_server),
+            "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps({"conn_type": "azureml", **azure_server.connection()}),
         },
         capture_output=True,
         text=True,
