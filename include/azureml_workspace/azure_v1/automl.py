@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from azureml_workspace.azure_v1.automl_checks import check_submission
 from azureml_workspace.azure_v1.automl_documents import (
@@ -20,6 +19,7 @@ from azureml_workspace.azure_v1.automl_documents import (
     validation_of,
 )
 from azureml_workspace.azure_v1.compute import ComputeCalls
+from azureml_workspace.azure_v1.datasets import DatasetCalls
 from azureml_workspace.azure_v1.history import HistoryRun
 from azureml_workspace.azure_v1.mlflow import metrics_of_children, metrics_of_run
 from azureml_workspace.azure_v1.run_files import BEST_CHILD_TAG, RunFileCalls
@@ -29,22 +29,13 @@ from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFail
 from azureml_workspace.records import AutoMLProgress, AutoMLResult, AutoMLSettings, ChildRun, Run
 from azureml_workspace.statuses import RunStatus
 
-if TYPE_CHECKING:
-    from azureml_workspace.records import DatasetVersion
-
 _SUBMISSION_SECONDS = 300.0
 _VERIFIER_RESULTS, _CONFUSION_MATRIX = "outputs/verifier_results.json", "confusion_matrix"
 """Files of the run, and of its best child."""
 
 
-class AutoMLCalls(ComputeCalls, RunFileCalls):
+class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
-
-    if TYPE_CHECKING:
-
-        def get_dataset(self, name: str, version: int | None = None) -> DatasetVersion:
-            """That of the datasets' part of the adapter."""
-            ...
 
     def submit_automl(self, settings: AutoMLSettings, *, submission_key: str) -> Run:
         """Check what can be checked here, then let the SDK submit: AutoML itself checks the data."""
