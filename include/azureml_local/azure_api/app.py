@@ -19,9 +19,11 @@ from azureml_local.azure_api import (
     history,
     mlflow,
     model_management,
+    pipelines,
     resource_manager,
     run_metrics,
     signin,
+    snapshots,
 )
 from azureml_local.azure_api.authorization import RequireToken
 from azureml_local.azure_api.datasets import routes as datasets
@@ -45,7 +47,9 @@ _SERVICES = (
     history,
     mlflow,
     model_management,
+    pipelines,
     run_metrics,
+    snapshots,
     storage,
 )
 

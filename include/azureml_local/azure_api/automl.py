@@ -26,6 +26,8 @@ from azureml_workspace.records import AutoMLSettings
 
 _DRAFT = "automl-draft"
 """Kind of document: what a run that was created and not started yet was asked for."""
+_OF_A_STEP = "placeholder"
+"""The id of the experiment when the SDK asks for a step of a pipeline that is being built."""
 
 
 def routes(surface: Surface) -> list[Route]:
@@ -48,7 +50,12 @@ class _Service:
         self._history = RunHistory(surface)
 
     def validate(self, request: Request, body: Any) -> Any:
-        """No content when the run can work, else the reason: what the engine itself would refuse."""
+        """No content when the run can work, else the reason: what the engine itself would refuse.
+
+        A step's data is not in what the SDK sends here; it is looked at when the pipeline is published or submitted.
+        """
+        if request.path_params["experiment"] == _OF_A_STEP:
+            return Response(status_code=204)
         try:
             self._checked(request, as_object(body))
         except (InvalidRequest, NotFound) as error:

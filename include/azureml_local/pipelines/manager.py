@@ -21,7 +21,6 @@ from azureml_local.store.pipeline_runs import PipelineRunStore
 from azureml_local.store.pipelines import PipelineStore
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
 from azureml_workspace.records import (
-    AUTOML_STEP,
     REGISTER_STEP,
     PipelineDefinition,
     PipelineResult,
@@ -34,15 +33,17 @@ from azureml_workspace.texts import shown
 
 logger = logging.getLogger(__name__)
 
-STEPS = (AUTOML_STEP, REGISTER_STEP)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """What was posted to an endpoint. Without a `key` every post makes a run of its own."""
+    """What was posted to an endpoint. Without a `key` every post makes a run of its own.
+
+    `run_id` is what somebody was told already that the run will be called.
+    """
 
     submission: PipelineSubmission
     key: str | None = None
+    run_id: str | None = None
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
@@ -73,15 +74,20 @@ class PipelineManager:
     def publish(self, definition: PipelineDefinition) -> PublishedPipeline:
         """Publish the definition (`Workspace.publish_pipeline`). :raises InvalidRequest: it cannot work."""
         definition.validate()
+        self.check(definition)
+        pipeline, created = self.published.publish(definition)
+        if created:
+            logger.info("pipeline %s version %d published: %s", pipeline.name, pipeline.version, pipeline.pipeline_id)
+        return pipeline
+
+    def check(self, definition: PipelineDefinition) -> None:
+        """:raises InvalidRequest: no run of it could work, as models, data and compute targets are now."""
+        definition.automl.validate()
         select_models(definition.automl.allowed_models, definition.automl.blocked_models)
         with _missing_as_invalid(definition.name):
             dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
             self._computes.require(definition.automl.compute_target)
         check_columns(definition.automl, dataset.columns)
-        pipeline, created = self.published.publish(definition)
-        if created:
-            logger.info("pipeline %s version %d published: %s", pipeline.name, pipeline.version, pipeline.pipeline_id)
-        return pipeline
 
     def set_status(self, pipeline_id: str, status: PipelineStatus) -> PublishedPipeline:
         """Enable or disable one version. :raises NotFound:"""
@@ -113,6 +119,12 @@ class PipelineManager:
     def result(self, run: Run) -> PipelineResult:
         """What a pipeline run made. :raises RunFailed: it ended without one. :raises Conflict: it has not ended."""
         require_completed(run)
+        found = self.runs.find(run.run_id)
+        if found is not None and not found.has_step(REGISTER_STEP):
+            raise InvalidRequest(
+                f"run {run.run_id} is of a pipeline that registers no model; what it found is the result of its step "
+                f"{found.steps[0].name} (run {found.steps[0].run_id})."
+            )
         content = read_json(self._home.run(run.run_id) / RESULT_OUTPUT)
         if content is None:
             raise RunFailed(f"run {run.run_id} completed, but its {RESULT_OUTPUT} is gone; run the pipeline again.")
@@ -145,8 +157,9 @@ class PipelineManager:
             description=submitted.description,
             tags=submitted.tags,
             properties=submitted.properties,
+            run_id=submitted.run_id,
         )
-        run, created = self.runs.submit(new, STEPS, submitted.key)
+        run, created = self.runs.submit(new, definition.step_names, submitted.key)
         if created:
             logger.info("pipeline %s version %d submitted: run %s", pipeline.name, pipeline.version, run.run_id)
             self._wake()

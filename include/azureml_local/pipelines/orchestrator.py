@@ -149,8 +149,14 @@ class Orchestrator:
             return
         properties = {name: run.properties[name] for name in PASSED_ON if name in run.properties}
         end = StepEnd(name=AUTOML_STEP, status=run.status, started_at=run.started_at)
-        self._runs.end_step(found.run.run_id, end, properties)
+        if found.has_step(REGISTER_STEP):
+            self._runs.end_step(found.run.run_id, end, properties)
+            self._tell_of_automl(found, run, f"Completed: {result_line(result)}")
+            return
+        ended = self._runs.complete(found.run.run_id, end, properties)
         self._tell_of_automl(found, run, f"Completed: {result_line(result)}")
+        tell(self._log(found), last_line(ended))
+        logger.info("pipeline run %s ended: %s", ended.run_id, ended.status.value)
 
     # The registration
 
@@ -179,7 +185,8 @@ class Orchestrator:
             return
         named = f"{model.name}:{model.version}"
         tell(log, f"registered as version {model.version}", f"tags: {tags}")
-        ended = self._runs.complete(found.run.run_id, step.name, {MODEL: named})
+        end = StepEnd(name=step.name, status=RunStatus.COMPLETED)
+        ended = self._runs.complete(found.run.run_id, end, {MODEL: named})
         tell(self._log(found), f"step {step.name}: Completed: model {named}", last_line(ended))
         logger.info("pipeline run %s ended: %s %s", ended.run_id, ended.status.value, named)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from azureml_local.pipelines.definition import read_object, unknown_field
-from azureml_local.pipelines.manager import STEPS, Submitted
+from azureml_local.pipelines.manager import Submitted
 from azureml_local.store.pipeline_run_records import RESERVED_PROPERTIES, StoredPipelineRun
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import PipelineSubmission
@@ -146,7 +146,7 @@ def run_entity(found: StoredPipelineRun) -> bytes:
         parameter_assignments=found.parameters,
         run_source=found.run_source,
         run_type="HTTP",
-        total_run_steps=len(STEPS),
+        total_run_steps=len(found.steps),
         tags=found.tags,
         properties=run.properties if key is None else {**run.properties, SUBMISSION_KEY: key},
         created_date=run.created_at,

@@ -38,7 +38,8 @@ RESERVED_PROPERTIES = frozenset(
 class NewPipelineRun:
     """A submission that was found good: what is to be done and what was said with it.
 
-    `assignments` are the parameters as they were given, `parameters` all of them as they are in effect.
+    `assignments` are the parameters as they were given, `parameters` all of them as they are in effect. `run_id` is
+    None unless the run was given an id before it was submitted.
     """
 
     pipeline: PublishedPipeline
@@ -49,6 +50,7 @@ class NewPipelineRun:
     description: str
     tags: Mapping[str, str]
     properties: Mapping[str, str]
+    run_id: str | None = None
 
     def first_properties(self) -> dict[str, str]:
         """The properties of the run from the beginning."""
@@ -83,6 +85,10 @@ class StoredPipelineRun:
     def is_cancelled(self) -> bool:
         """Whether somebody asked for it to stop."""
         return self.run.status is RunStatus.CANCEL_REQUESTED
+
+    def has_step(self, name: str) -> bool:
+        """Whether there is such a step in it."""
+        return any(step.name == name for step in self.steps)
 
     def step(self, name: str) -> StepRun:
         """One of its steps."""

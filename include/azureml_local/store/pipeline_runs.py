@@ -53,7 +53,7 @@ class PipelineRunStore:
                 return self._run(found), False
             require_compute(session, new.settings.compute_target)
             row = PipelineRunRow(
-                run_id=str(uuid.uuid4()),
+                run_id=new.run_id or str(uuid.uuid4()),
                 pipeline_id=new.pipeline.pipeline_id,
                 experiment_name=new.settings.experiment_name,
                 submission_key=submission_key,
@@ -138,17 +138,15 @@ class PipelineRunStore:
             _end_step(_require_step(session, run_id, end.name), end)
             row.properties = {**row.properties, **properties}
 
-    def complete(self, run_id: str, last_step: str, properties: Mapping[str, str]) -> Run:
-        """End a run whose last step is done.
+    def complete(self, run_id: str, last_step: StepEnd, properties: Mapping[str, str]) -> Run:
+        """End a run by the end of its last step, which is done.
 
         One that was cancelled meanwhile ends as Canceled: its submission key may be another run's by now.
         """
         with self._database.write() as session:
             row = _require(session, run_id)
             if row.status in ACTIVE_RUN_STATUSES:
-                _end_step(
-                    _require_step(session, run_id, last_step), StepEnd(name=last_step, status=RunStatus.COMPLETED)
-                )
+                _end_step(_require_step(session, run_id, last_step.name), last_step)
                 row.properties = {**row.properties, **properties}
                 if row.status is RunStatus.CANCEL_REQUESTED:
                     end_row(row, RunStatus.CANCELED, "cancelled on request, when all its steps were done")

@@ -15,6 +15,9 @@ from azureml_workspace.errors import Conflict, NotFound
 from azureml_workspace.records import PipelineDefinition, PublishedPipeline
 from azureml_workspace.statuses import PipelineStatus
 
+UNPUBLISHED = "(unpublished)"
+"""The name under which pipelines are kept that were submitted without being published. No pipeline can be called so."""
+
 
 class PipelineStore:
     """The published pipelines of this workspace. A definition that was published never changes."""
@@ -37,27 +40,19 @@ class PipelineStore:
                     and _definition(current).fingerprint == definition.fingerprint
                 ):
                     return self._record(current, endpoint), False
-            now = datetime.now(UTC)
-            latest = (
-                session.scalar(select(func.max(PipelineRow.version)).where(PipelineRow.name == definition.name)) or 0
-            )
-            if endpoint is None:
-                endpoint = PipelineEndpointRow(
-                    name=definition.name, endpoint_id=str(uuid.uuid4()), default_version=latest + 1, created_at=now
-                )
-                session.add(endpoint)
-                session.flush()  # before the row that refers to it
-            endpoint.default_version = latest + 1
-            row = PipelineRow(
-                pipeline_id=str(uuid.uuid4()),
-                name=definition.name,
-                version=latest + 1,
-                status=PipelineStatus.ACTIVE,
-                definition=definition.to_dict(),
-                created_at=now,
-            )
-            session.add(row)
+            row, endpoint = _add(session, definition.name, definition)
+            endpoint.default_version = row.version
             return self._record(row, endpoint), True
+
+    def add(self, definition: PipelineDefinition) -> PublishedPipeline:
+        """The next version, whatever the ones before it say. It is the default only when it is the first."""
+        with self._database.write() as session:
+            return self._record(*_add(session, definition.name, definition))
+
+    def keep(self, definition: PipelineDefinition) -> PublishedPipeline:
+        """For one run that is not of a published pipeline. `list_all` leaves it out."""
+        with self._database.write() as session:
+            return self._record(*_add(session, UNPUBLISHED, definition))
 
     def get(self, pipeline_id: str) -> PublishedPipeline:
         """:raises NotFound:"""
@@ -86,6 +81,7 @@ class PipelineStore:
         query = (
             select(PipelineRow, PipelineEndpointRow)
             .join(PipelineEndpointRow, PipelineEndpointRow.name == PipelineRow.name)
+            .where(PipelineRow.name != UNPUBLISHED)
             .order_by(PipelineRow.name, PipelineRow.version.desc())
         )
         if name is not None:
@@ -126,6 +122,28 @@ class PipelineStore:
             created_at=row.created_at,
             portal_url=self._links.pipeline(row.pipeline_id),
         )
+
+
+def _add(session: Session, name: str, definition: PipelineDefinition) -> tuple[PipelineRow, PipelineEndpointRow]:
+    now = datetime.now(UTC)
+    version = (session.scalar(select(func.max(PipelineRow.version)).where(PipelineRow.name == name)) or 0) + 1
+    endpoint = session.get(PipelineEndpointRow, name)
+    if endpoint is None:
+        endpoint = PipelineEndpointRow(
+            name=name, endpoint_id=str(uuid.uuid4()), default_version=version, created_at=now
+        )
+        session.add(endpoint)
+        session.flush()  # before the row that refers to it
+    row = PipelineRow(
+        pipeline_id=str(uuid.uuid4()),
+        name=name,
+        version=version,
+        status=PipelineStatus.ACTIVE,
+        definition=definition.to_dict(),
+        created_at=now,
+    )
+    session.add(row)
+    return row, endpoint
 
 
 def _definition(row: PipelineRow) -> PipelineDefinition:

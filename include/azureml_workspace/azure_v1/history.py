@@ -19,7 +19,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRun:
-    """One run as run history describes it. `kind` is Azure's run type, such as `automl`."""
+    """One run as run history describes it. `kind` is Azure's run type, such as `automl`, and `name` that of a step."""
 
     run_id: str
     experiment_id: str
@@ -30,6 +30,7 @@ class HistoryRun:
     ended: datetime | None
     parent_run_id: str | None
     error: str
+    name: str = ""
     properties: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -111,6 +112,7 @@ def _run(found: Mapping[str, Any]) -> HistoryRun:
             ended=_moment(found.get("endTimeUtc")),
             parent_run_id=found.get("parentRunId") or None,
             error=_error(found.get("error")),
+            name=str(found.get("name") or found.get("displayName") or ""),
             properties=_texts(found.get("properties")),
             tags=_texts(found.get("tags")),
         )

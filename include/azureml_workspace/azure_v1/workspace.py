@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from azureml_workspace.azure_v1.automl import AutoMLCalls
 from azureml_workspace.azure_v1.clouds import cloud_of
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.credentials import AccessToken
-from azureml_workspace.azure_v1.models import ModelCalls
 from azureml_workspace.azure_v1.permissions import require_role
+from azureml_workspace.azure_v1.pipeline_runs import PipelineRunCalls
 from azureml_workspace.azure_v1.rest import AzureRest, Limits
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
 from azureml_workspace.azure_v1.services import ServiceCalls
@@ -29,7 +28,7 @@ def open_azure_v1(settings: WorkspaceSettings, on_secret: Callable[[str], None])
     return AzureWorkspace(AzureConnection(azure, cloud, rest, SdkProcess(azure, cloud, token.get), on_secret))
 
 
-class AzureWorkspace(AutoMLCalls, ModelCalls, ServiceCalls):
+class AzureWorkspace(PipelineRunCalls, ServiceCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
 
     def __init__(self, azure: AzureConnection) -> None:

@@ -37,6 +37,9 @@ class PipelineDefinition(Record):
 
     `name` is shared by all versions and is the pipeline endpoint's. Runs of a submission that names no experiment
     belong to `experiment_name`. `dataset_version` None stands for the latest at the time of the submission.
+
+    `model_name` is empty in a pipeline that registers no model and ends with its first step. Such a one cannot be
+    published from here; it comes from a script that speaks to the workspace by other means.
     """
 
     name: str
@@ -49,11 +52,19 @@ class PipelineDefinition(Record):
 
     def validate(self) -> None:
         """:raises InvalidRequest: names the first bad value, what was expected and what to do."""
-        validate_pipeline_name(self.name)
         validate_model_name(self.model_name)
+        self._validate_rest()
+
+    def _validate_rest(self) -> None:
+        validate_pipeline_name(self.name)
         validate_experiment_name(self.experiment_name)
         check_whole_number("dataset_version", self.dataset_version, 1)
         self.automl.validate()
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """Its steps, in order."""
+        return (AUTOML_STEP, REGISTER_STEP) if self.model_name else (AUTOML_STEP,)
 
     @property
     def fingerprint(self) -> str:
@@ -96,7 +107,7 @@ class PipelineDefinition(Record):
             at_once = _converted("max_concurrent_iterations", given["max_concurrent_iterations"], int, "a whole number")
             automl = replace(automl, max_concurrent_iterations=at_once)
         changed = replace(self, dataset_version=version, automl=automl)
-        changed.validate()
+        changed._validate_rest()
         return changed
 
     def settings(self, *, experiment_name: str, latest_version: int) -> AutoMLSettings:

@@ -16,11 +16,12 @@ from azureml_local.azure_api.history.shapes import (
     error_of,
     pipeline_or_step_run,
 )
+from azureml_local.azure_api.pipelines import nodes_of
 from azureml_local.azure_api.surface import Surface
 from azureml_local.jobs.files import read_result
 from azureml_local.store.runs import RUN_TYPE
 from azureml_workspace.errors import InvalidRequest, NotFound
-from azureml_workspace.records import Run
+from azureml_workspace.records import AUTOML_STEP, Run
 from azureml_workspace.statuses import RunStatus
 
 _MADE, _NOTES = "run", "run-notes"
@@ -187,6 +188,22 @@ class RunHistory:
         return child_run(trials[run_id], run, settings, root=run.parent_run_id) if run_id in trials else None
 
     def _shape(self, run: Run) -> Document:
+        shown = self._shape_alone(run)
+        stored = self._workspace.pipelines.runs.find(run.parent_run_id) if run.parent_run_id is not None else None
+        if stored is None:
+            return shown
+        node = nodes_of(self._documents, stored.pipeline_id)[run.properties.get("step", AUTOML_STEP)]
+        named = {"azureml.nodeid": node.node_id, "azureml.moduleid": node.module_id}
+        tags = {"azureml.nodeid": node.node_id, "azureml.pipeline": stored.run.run_id}
+        return {
+            **shown,
+            "name": node.name,
+            "displayName": node.name,
+            "properties": {**shown["properties"], **named},
+            "tags": {**shown["tags"], **tags},
+        }
+
+    def _shape_alone(self, run: Run) -> Document:
         if run.run_type != RUN_TYPE:
             stored = self._workspace.pipelines.runs.find(run.run_id)
             return pipeline_or_step_run(run, stored.tags if stored is not None else {})

@@ -1,0 +1,155 @@
+"""Data types, and modules: what a step consists of. Kept as the SDK sends them; what runs is decided by the graph."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.documents import Document, Documents
+from azureml_local.azure_api.pipelines.entities import entity
+from azureml_local.azure_api.surface import Surface
+from azureml_workspace.errors import NotFound
+from azureml_workspace.texts import shown
+
+_MODULE, _HASH, _DATA_TYPE = "pipeline-module", "pipeline-module-hash", "pipeline-data-type"
+_FILES = (
+    "AnyFile",
+    "AzureBlobReference",
+    "AzureDataLakeReference",
+    "AzureFilesReference",
+    "AzureSqlDatabaseReference",
+    "AzurePostgresDatabaseReference",
+    "AzureDataLakeGen2Reference",
+    "AzureMLDataset",
+    "AzureMySqlDatabaseReference",
+    "DBFSReference",
+    "TrainingOutput",
+)
+_FOLDERS = ("AnyDirectory", "FileDataset", "TabularDataset")
+_KEPT = (
+    "Name",
+    "Hash",
+    "Description",
+    "IsDeterministic",
+    "ModuleExecutionType",
+    "ModuleType",
+    "IdentifierHash",
+    "StructuredInterface",
+    "StorageId",
+    "Properties",
+    "Category",
+    "Runconfig",
+    "StepType",
+)
+
+
+def routes(surface: Surface) -> list[Route]:
+    """`DataTypes` and `Modules`."""
+    documents = surface.documents
+
+    def data_types(_: Request) -> Response:
+        return JSONResponse([*_own_data_types(), *documents.list_all(_DATA_TYPE)])
+
+    def add_data_type(_: Request, body: Any) -> Document:
+        key = str(body.get("Id") or body["Name"])
+        document = {**entity(key), "Name": key, "ParentDataTypeIds": [], **body, "Id": key}
+        documents.put(_DATA_TYPE, key, document)
+        return document
+
+    def add_module(_: Request, body: Any) -> Document:
+        return _add(documents, body)
+
+    def read_module(request: Request) -> Response:
+        return JSONResponse(_with_interface(require_module(documents, request.path_params["id"])))
+
+    def find_module(request: Request) -> Response:
+        found = documents.find(_HASH, request.path_params["hash"])
+        if found is None:
+            raise NotFound("there is no module of this hash.")
+        return JSONResponse(_with_interface(require_module(documents, found["Id"])))
+
+    return [
+        Route("/pipelines/DataTypes", data_types),
+        Route("/pipelines/DataTypes", answering(add_data_type), methods=["POST"]),
+        Route("/pipelines/Modules", answering(add_module), methods=["POST"]),
+        Route("/pipelines/Modules/Hash/{hash}", find_module),
+        Route("/pipelines/Modules/{id}", read_module),
+    ]
+
+
+def require_module(documents: Documents, key: str) -> Document:
+    """:raises NotFound:"""
+    found = documents.find(_MODULE, key)
+    if found is None:
+        raise NotFound(f"there is no module {shown(key)}.")
+    return found
+
+
+def _add(documents: Documents, body: dict[str, Any]) -> Document:
+    key = str(uuid.uuid4())
+    module = {
+        **entity(key),
+        **{name: body.get(name) for name in _KEPT},
+        "UploadState": "Completed",
+        "tags": body.get("KvTags") or {},
+    }
+    documents.put(_MODULE, key, module)
+    identifier = body.get("IdentifierHash")
+    if identifier:
+        documents.put(_HASH, str(identifier), {"Id": key})
+    return module
+
+
+def _own_data_types() -> list[Document]:
+    named = [(name, False) for name in _FILES] + [(name, True) for name in _FOLDERS]
+    return [
+        {**entity(name), "Name": name, "Description": name, "IsDirectory": folder, "ParentDataTypeIds": []}
+        for name, folder in named
+    ]
+
+
+def _with_interface(module: Document) -> Document:
+    """A module with the ports and parameters that follow from its structured interface."""
+    structured = module["StructuredInterface"] or {}
+    return {
+        "Data": module,
+        "Interface": {
+            "Parameters": _parameters(structured.get("Parameters")),
+            "MetadataParameters": _parameters(structured.get("MetadataParameters")),
+            "DataPathParameters": [],
+            "DataPathParameterList": [],
+            "Ports": {
+                "Inputs": [
+                    {
+                        "Name": port["Name"],
+                        "DataTypesIds": port.get("DataTypeIdsList") or [],
+                        "IsOptional": port.get("IsOptional"),
+                    }
+                    for port in structured.get("Inputs") or []
+                ],
+                "Outputs": [
+                    {"Name": port["Name"], "DataTypeId": port.get("DataTypeId")}
+                    for port in structured.get("Outputs") or []
+                ],
+            },
+        },
+    }
+
+
+def _parameters(given: list[dict[str, Any]] | None) -> list[Document]:
+    return [
+        {
+            "Name": parameter["Name"],
+            "DefaultValue": parameter.get("DefaultValue"),
+            "IsOptional": parameter.get("IsOptional"),
+            "Type": "String",
+            "MinMaxRules": [],
+            "EnumRules": [],
+        }
+        for parameter in given or []
+    ]
