@@ -15,23 +15,25 @@ from starlette.responses import Response, StreamingResponse
 
 from azureml_local.azure_api.storage.blobs import Blob
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal, not_found
+from azureml_local.azure_api.storage.service import Storage
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _CHUNK_BYTES = 256 * 1024
 _LARGEST_DIGESTED = 4 << 20
 
 
-def properties_response(blob: Blob) -> Response:
-    """What is known of the blob, without a body."""
-    return Response(headers={**headers_of(blob), "Content-Length": str(blob.size)}, media_type=blob.content_type)
+def properties_response(request: Request, storage: Storage, container: str, name: str) -> Response:
+    """What is known of the blob, without a body. :raises StorageRefusal: there is none, or not the one expected."""
+    blob = _find(request, storage, container, name)
+    return Response(headers={**headers_of(blob), "Content-Length": str(blob.size)})
 
 
-def content_response(request: Request, blob: Blob) -> Response:
-    """The blob or a range of it. :raises StorageRefusal: the range lies behind its end, or it is gone."""
-    try:
-        stream = blob.path.open("rb")
-    except FileNotFoundError:  # deleted or replaced since it was found
-        raise not_found(blob.name) from None
+def content_response(request: Request, storage: Storage, container: str, name: str) -> Response:
+    """The blob or a range of it.
+
+    :raises StorageRefusal: there is none, or not the one expected; the range lies behind its end.
+    """
+    blob, stream = _open(request, storage, container, name)
     size = os.fstat(stream.fileno()).st_size
     asked = request.headers.get("x-ms-range") or request.headers.get("range")
     found = _RANGE.fullmatch(asked) if asked else None
@@ -51,7 +53,7 @@ def content_response(request: Request, blob: Blob) -> Response:
             headers["Content-MD5"] = _md5(stream.read(count))
             stream.seek(first)
     headers = {name: value for name, value in headers.items() if value} | {"Content-Length": str(count)}
-    return StreamingResponse(_chunks(stream, count), status, headers, blob.content_type)
+    return StreamingResponse(_chunks(stream, count), status, headers)
 
 
 def headers_of(blob: Blob) -> dict[str, str]:
@@ -59,6 +61,7 @@ def headers_of(blob: Blob) -> dict[str, str]:
     modified = format_datetime(blob.modified, usegmt=True)
     headers = {
         "ETag": blob.etag,
+        "Content-Type": blob.content_type,  # Starlette would add a character set to a media type
         "Last-Modified": modified,
         "Accept-Ranges": "bytes",
         "x-ms-version": API_VERSION,
@@ -71,6 +74,28 @@ def headers_of(blob: Blob) -> dict[str, str]:
     if blob.md5:
         headers["Content-MD5"] = blob.md5
     return headers | {f"x-ms-meta-{name}": value for name, value in blob.metadata.items()}
+
+
+def _find(request: Request, storage: Storage, container: str, name: str) -> Blob:
+    blob = storage.find(container, name)
+    if blob is None:
+        raise not_found(name)
+    wanted, known = request.headers.get("if-match", "*"), request.headers.get("if-none-match", "")
+    if wanted not in {"*", blob.etag}:
+        raise StorageRefusal(412, "ConditionNotMet", "the blob was changed meanwhile.")
+    if known in {"*", blob.etag}:
+        raise StorageRefusal(304, "ConditionNotMet", "the blob is the one that is known.")
+    return blob
+
+
+def _open(request: Request, storage: Storage, container: str, name: str) -> tuple[Blob, BinaryIO]:
+    missing = None
+    while (blob := _find(request, storage, container, name)) != missing:
+        try:
+            return blob, blob.path.open("rb")
+        except FileNotFoundError:  # replaced or deleted since it was found: look again
+            missing = blob
+    raise not_found(name)
 
 
 def _chunks(stream: BinaryIO, count: int) -> Iterator[bytes]:

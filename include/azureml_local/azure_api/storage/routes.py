@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from azureml_local.azure_api.storage.access import check_access
-from azureml_local.azure_api.storage.blobs import Blob
 from azureml_local.azure_api.storage.listing import list_blobs
 from azureml_local.azure_api.storage.reading import content_response, properties_response
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal, not_found
@@ -61,19 +60,18 @@ def _container_routes(storage: Storage, container: str) -> list[Route]:
 def _blob_routes(storage: Storage, container: str) -> list[Route]:
     async def read(request: Request) -> Response:
         name = await allowed(request)
-        blob = await run_in_threadpool(storage.find, container, name)
-        if blob is None:
-            raise not_found(name)
-        _check_conditions(request, blob)
         if request.method == "HEAD":
-            return properties_response(blob)
-        return await run_in_threadpool(content_response, request, blob)
+            return await run_in_threadpool(properties_response, request, storage, container, name)
+        return await run_in_threadpool(content_response, request, storage, container, name)
 
     async def write(request: Request) -> Response:
-        return await put(request, storage.blobs, container, await allowed(request))
+        name = await allowed(request)
+        await run_in_threadpool(storage.check_writable, container, name)
+        return await put(request, storage.blobs, container, name)
 
     async def delete(request: Request) -> Response:
         name = await allowed(request)
+        await run_in_threadpool(storage.check_writable, container, name)
         if not await run_in_threadpool(storage.blobs.delete, container, name):
             raise not_found(name)
         return Response(status_code=202, headers={"x-ms-version": API_VERSION})
@@ -94,14 +92,6 @@ def _blob_routes(storage: Storage, container: str) -> list[Route]:
 def _blob_name(request: Request) -> str:
     """The name as it was sent: `a//b` is another blob than `a/b`."""
     return unquote(request.scope["raw_path"].decode("latin-1").lstrip("/").partition("/")[2])
-
-
-def _check_conditions(request: Request, blob: Blob) -> None:
-    wanted, known = request.headers.get("if-match", "*"), request.headers.get("if-none-match", "")
-    if wanted not in {"*", blob.etag}:
-        raise StorageRefusal(412, "ConditionNotMet", "the blob was changed meanwhile.")
-    if known in {"*", blob.etag}:
-        raise StorageRefusal(304, "ConditionNotMet", "the blob is the one that is known.")
 
 
 def _answering_refusals(handler: _Handler) -> _Handler:

@@ -16,7 +16,8 @@ READ = "r"
 WRITE = "rcw"
 """Who uploads looks afterwards whether all of it arrived."""
 LIFETIME = timedelta(hours=24)
-_VERSION = "2021-08-06"
+_VERSION, _OLDEST = "2021-08-06", "2020-12-06"
+"""The text that is signed is the same since the older one."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _BLOB = "b"
 _OTHERS = frozenset({"si", "sip", "ses", "rscc", "rscd", "rsce", "rscl", "rsct", "skoid", "ss", "srt"})
@@ -38,8 +39,8 @@ def signed_url(
 
 def check_sas(account: StorageAccount, query: Mapping[str, str], container: str, name: str, method: str) -> None:
     """:raises StorageRefusal: the signature is not one for this blob, this method and this time."""
-    if query.get("sv") != _VERSION or query.get("sr") != _BLOB or _OTHERS & query.keys():
-        raise not_authenticated(f"only signatures for one blob of version {_VERSION} are known here.")
+    if query.get("sv", "") < _OLDEST or query.get("sr") != _BLOB or _OTHERS & query.keys():
+        raise not_authenticated(f"only signatures for one blob, of version {_OLDEST} or later, are known here.")
     if not account.is_signature(query["sig"], _string_to_sign(query, container, name)):
         raise not_authenticated("the signature is not that of this blob with the account's key.")
     now = datetime.now(UTC)

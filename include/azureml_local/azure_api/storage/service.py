@@ -10,6 +10,8 @@ from azureml_local.azure_api.addresses import Addresses
 from azureml_local.azure_api.storage.account import open_account
 from azureml_local.azure_api.storage.blobs import Blob, BlobStore
 from azureml_local.azure_api.storage.engine_files import ARTIFACTS, DATA, EngineFiles
+from azureml_local.azure_api.storage.names import check_name
+from azureml_local.azure_api.storage.refusals import StorageRefusal
 from azureml_local.azure_api.storage.sas import READ, WRITE, signed_url
 from azureml_local.paths import Home
 
@@ -42,15 +44,21 @@ class Storage:
         return signed_url(self.account, container, name, WRITE)
 
     def find(self, container: str, name: str) -> Blob | None:
-        """The blob that was put there, else the workspace's own file of that name, else None."""
-        return self.blobs.find(container, name) or self._engine_files.find(container, name)
+        """The workspace's own file of that name, else the blob that was put there, else None."""
+        return self._engine_files.find(container, name) or self.blobs.find(container, name)
+
+    def check_writable(self, container: str, name: str) -> None:
+        """:raises StorageRefusal: no blob can have this name, or the workspace itself made what has it."""
+        check_name(name)
+        if self._engine_files.find(container, name) is not None:
+            raise StorageRefusal(409, "BlobImmutableDueToPolicy", f"the workspace itself made {name}.")
 
     def list_from(self, container: str, prefix: str, start: str = "") -> Iterator[Blob]:
         """Blobs whose name begins with `prefix`, by name, from `start` on."""
         last = None
-        both = (source.list_from(container, prefix, start) for source in (self.blobs, self._engine_files))
+        both = (source.list_from(container, prefix, start) for source in (self._engine_files, self.blobs))
         for blob in heapq.merge(*both, key=lambda blob: blob.name):
-            if blob.name != last:  # what was put there comes first
+            if blob.name != last:
                 last = blob.name
                 yield blob
 

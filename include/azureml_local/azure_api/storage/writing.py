@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from email.utils import format_datetime
 from xml.etree import ElementTree as ET
 
@@ -10,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from azureml_local.azure_api.storage.blobs import DEFAULT_TYPE, Blob, BlobStore, Incoming
+from azureml_local.azure_api.storage.names import check_metadata_name
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal
 
 _WRITE_BYTES = 1 << 20
@@ -19,11 +22,12 @@ _METADATA = "x-ms-meta-"
 
 async def put(request: Request, blobs: BlobStore, container: str, name: str) -> Response:
     """Take a blob, or a part of one. :raises StorageRefusal: :raises StorageFull:"""
+    metadata = _metadata(request)
     part = request.query_params.get("comp", "")
     if part == "block":
         return await _put_block(request, blobs, container, name)
     if part == "blocklist":
-        return await _put_block_list(request, blobs, container, name)
+        return await _put_block_list(request, blobs, container, name, metadata)
     if part or request.headers.get("x-ms-blob-type") != "BlockBlob" or "x-ms-copy-source" in request.headers:
         raise StorageRefusal(400, "FeatureNotSupported", "only block blobs can be put here, whole or in blocks.")
     with blobs.incoming() as incoming:
@@ -36,11 +40,11 @@ async def put(request: Request, blobs: BlobStore, container: str, name: str) -> 
                 incoming,
                 received,
                 content_type=request.headers.get("x-ms-blob-content-type") or DEFAULT_TYPE,
-                metadata=_metadata(request),
+                metadata=metadata,
                 overwrite=request.headers.get("if-none-match") != "*",
             )
         )
-    return _created(blob)
+    return _created(blob, blob.md5)
 
 
 async def _put_block(request: Request, blobs: BlobStore, container: str, name: str) -> Response:
@@ -55,8 +59,14 @@ async def _put_block(request: Request, blobs: BlobStore, container: str, name: s
     return Response(status_code=201, headers=headers)
 
 
-async def _put_block_list(request: Request, blobs: BlobStore, container: str, name: str) -> Response:
-    blocks = _block_list(await _small_body(request))
+async def _put_block_list(
+    request: Request, blobs: BlobStore, container: str, name: str, metadata: dict[str, str]
+) -> Response:
+    body = await _small_body(request)
+    md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    if request.headers.get("content-md5", md5) != md5:
+        raise StorageRefusal(400, "Md5Mismatch", "the block list does not have the MD5 that the client gave.")
+    blocks = _block_list(body)
 
     def join() -> Blob:
         with blobs.incoming() as incoming:
@@ -66,11 +76,11 @@ async def _put_block_list(request: Request, blobs: BlobStore, container: str, na
                 incoming,
                 blobs.join_blocks(container, name, blocks, incoming),
                 content_type=request.headers.get("x-ms-blob-content-type") or DEFAULT_TYPE,
-                metadata=_metadata(request),
+                metadata=metadata,
                 overwrite=request.headers.get("if-none-match") != "*",
             )
 
-    return _created(await run_in_threadpool(join))
+    return _created(await run_in_threadpool(join), md5)
 
 
 async def _receive(request: Request, incoming: Incoming) -> None:
@@ -104,16 +114,21 @@ def _block_list(body: bytes) -> list[str]:
 
 
 def _metadata(request: Request) -> dict[str, str]:
-    return {
+    """:raises StorageRefusal:"""
+    found = {
         name.removeprefix(_METADATA): value for name, value in request.headers.items() if name.startswith(_METADATA)
     }
+    for name in found:
+        check_metadata_name(name)
+    return found
 
 
-def _created(blob: Blob) -> Response:
+def _created(blob: Blob, body_md5: str) -> Response:
+    """`body_md5`: of what the request held, which is the blob or the list of its blocks."""
     headers = {
         "ETag": blob.etag,
         "Last-Modified": format_datetime(blob.modified, usegmt=True),
-        "Content-MD5": blob.md5,
+        "Content-MD5": body_md5,
         "x-ms-version": API_VERSION,
         "x-ms-request-server-encrypted": "true",
     }
