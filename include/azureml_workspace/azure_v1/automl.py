@@ -9,6 +9,7 @@ from azureml_workspace.azure_v1.automl_documents import (
     DATASET_PROPERTY,
     ROWS_PROPERTY,
     TIME_LIMIT_PROPERTY,
+    UNLABELLED_PROPERTY,
     child_record,
     classes_of,
     findings_of,
@@ -16,6 +17,7 @@ from azureml_workspace.azure_v1.automl_documents import (
     iteration_of,
     rows_of,
     time_limit_minutes,
+    unlabelled_rows_of,
     validation_of,
 )
 from azureml_workspace.azure_v1.compute import ComputeCalls
@@ -43,14 +45,15 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
         found = self._submissions.find(submission_key)
         if found is not None:
             return self._record(found)
-        dataset = self.get_dataset(settings.dataset_name, settings.dataset_version)
-        check_submission(settings, dataset, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
+        profile = self._profile(settings.dataset_name, settings.dataset_version)
+        label = check_submission(settings, profile, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
         self._find_compute(settings.compute_target)
         properties = {
             **properties_of(submission_key),
             TIME_LIMIT_PROPERTY: str(settings.experiment_timeout_minutes),
-            DATASET_PROPERTY: f"{dataset.name}:{dataset.version}",
-            ROWS_PROPERTY: str(dataset.rows),
+            DATASET_PROPERTY: f"{settings.dataset_name}:{settings.dataset_version}",
+            ROWS_PROPERTY: str(profile.rows - label.nulls),
+            UNLABELLED_PROPERTY: str(label.nulls),
         }
 
         def submit() -> str:
@@ -88,8 +91,8 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
     def automl_result(self, run_id: str) -> AutoMLResult:
         """What Azure keeps of a completed run and its best child.
 
-        Azure does not say how many rows it dropped, so `rows_dropped` is always 0; and its explanations have no
-        documented form, so there is no `feature_importance`.
+        Azure drops rows without a label and does not say how many; they were counted when the run was submitted. Its
+        explanations have no documented form, so there is no `feature_importance`.
         """
         run = self._automl_run(run_id)
         if not run.status.is_terminal:
@@ -110,7 +113,7 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
             child_runs=len(self._trials(run)),
             classes=classes_of(self._optional_file(best_id, _CONFUSION_MATRIX)),
             rows_used=rows_of(run),
-            rows_dropped=0,
+            rows_dropped=unlabelled_rows_of(run),
             findings=findings_of(self._optional_file(run_id, _VERIFIER_RESULTS)),
         )
 

@@ -1,9 +1,10 @@
-"""What can be refused before anything is submitted, from the settings and the dataset's schema."""
+"""What can be refused before anything is submitted, from the settings and the dataset's profile."""
 
 from __future__ import annotations
 
+from azureml_workspace.data.profile import ColumnProfile, DataProfile
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings, DatasetVersion
+from azureml_workspace.records import AutoMLSettings
 
 MODELS = (
     "AveragedPerceptronClassifier",
@@ -30,24 +31,40 @@ LEAST_ROWS = 50
 """Limits of AutoML on Azure; it is no use to submit a run that breaks them."""
 
 
-def check_submission(settings: AutoMLSettings, dataset: DatasetVersion, *, is_own_cloud: bool) -> None:
-    """Refuse what cannot work. AutoML looks at the data itself, and refuses the rest.
+def check_submission(settings: AutoMLSettings, profile: DataProfile, *, is_own_cloud: bool) -> ColumnProfile:
+    """Refuse what cannot work; gives the profile of the label. AutoML looks at the data itself, and refuses the rest.
 
     `is_own_cloud`: the cloud is none of Microsoft's, so it has limits of its own on time.
 
     :raises InvalidRequest: names the value, what was expected and what to do.
     """
     _check_models(settings)
-    _check_columns(settings, [column.name for column in dataset.columns])
+    _check_columns(settings, [column.name for column in profile.columns])
     if not is_own_cloud and settings.experiment_timeout_minutes < LEAST_MINUTES:
         raise InvalidRequest(
             f"experiment_timeout_minutes is {settings.experiment_timeout_minutes:g}; AutoML on Azure takes at least "
             f"{LEAST_MINUTES}."
         )
-    if dataset.rows < LEAST_ROWS:
+    label = next(column for column in profile.columns if column.name == settings.label_column_name)
+    _check_label(label, profile.rows)
+    return label
+
+
+def _check_label(label: ColumnProfile, rows: int) -> None:
+    labelled = rows - label.nulls
+    if labelled == 0:
         raise InvalidRequest(
-            f"dataset {dataset.name}:{dataset.version} has {dataset.rows} rows; AutoML needs at least {LEAST_ROWS}. "
+            f"label column {label.name!r} is null in all {rows:,} rows; there is nothing to learn from."
+        )
+    if labelled < LEAST_ROWS:
+        raise InvalidRequest(
+            f"the dataset has {labelled} rows with a label in {label.name!r}; AutoML needs at least {LEAST_ROWS}. "
             "Add rows."
+        )
+    if label.distinct < 2:
+        raise InvalidRequest(
+            f"label column {label.name!r} has one class only in all {labelled:,} rows with a label; classification "
+            "needs at least two."
         )
 
 

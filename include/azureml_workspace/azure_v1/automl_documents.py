@@ -15,8 +15,9 @@ from azureml_workspace.azure_v1.history import HistoryRun
 from azureml_workspace.records import ChildRun, DataGuardFinding
 
 TIME_LIMIT_PROPERTY = "airflow.experiment_timeout_minutes"
-DATASET_PROPERTY, ROWS_PROPERTY = "airflow.dataset", "airflow.dataset_rows"
-"""Properties that the adapter gives a run when it submits it."""
+DATASET_PROPERTY = "airflow.dataset"
+ROWS_PROPERTY, UNLABELLED_PROPERTY = "airflow.labelled_rows", "airflow.unlabelled_rows"
+"""Properties that the adapter gives a run when it submits it: what the dataset's profile says of the label."""
 _CHILD_TEMPLATE = "automl_child"
 
 
@@ -55,10 +56,15 @@ def time_limit_minutes(run: HistoryRun) -> float:
 
 
 def rows_of(run: HistoryRun) -> int:
-    """The rows that AutoML learnt from, or those of the dataset when it does not say."""
+    """The rows that AutoML learnt from, or those with a label when it does not say."""
     problem = _document(run.properties.get("ProblemInfoJsonString"))
     rows = _number(problem.get("dataset_samples")) or _number(run.properties.get(ROWS_PROPERTY))
     return int(rows or 0)
+
+
+def unlabelled_rows_of(run: HistoryRun) -> int:
+    """The rows without a label; 0 for a run that was submitted in another way, of which nobody knows."""
+    return int(_number(run.properties.get(UNLABELLED_PROPERTY)) or 0)
 
 
 def validation_of(run: HistoryRun) -> str:

@@ -22,6 +22,7 @@ from azureml_workspace.azure_v1.stored_file import (
     refuse_own_tags,
     without_own_tags,
 )
+from azureml_workspace.data.profile import DataProfile
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import DatasetSource, DatasetVersion, validate_dataset_name
 from azureml_workspace.texts import require_encodable
@@ -83,6 +84,10 @@ class DatasetCalls:
         _, stored = self._read(name, version)
         rows = self._azure.sdk.call("take_text_rows", {"file": _file(stored), "count": count})
         return [dict(row) for row in typed_rows(stored.columns, rows)]
+
+    def _profile(self, name: str, version: int) -> DataProfile:
+        """What was found in a version's rows when it was registered. :raises NotFound, InvalidRequest: see `_read`."""
+        return self._read(name, version)[1].profile
 
     def _read(self, name: str, version: int | None) -> tuple[dict[str, Any], StoredFile]:
         """:raises NotFound: :raises InvalidRequest: the version was not registered by this adapter."""

@@ -12,6 +12,7 @@ from azureml_workspace.azure_v1.automl_documents import (
     is_trial,
     rows_of,
     time_limit_minutes,
+    unlabelled_rows_of,
     validation_of,
 )
 from azureml_workspace.azure_v1.history import HistoryRun
@@ -86,9 +87,11 @@ def test_the_time_limit_is_the_one_that_was_asked_for() -> None:
 
 def test_rows() -> None:
     problem = {"ProblemInfoJsonString": json.dumps({"dataset_samples": 390})}
-    assert rows_of(a_run(properties={"airflow.dataset_rows": "400", **problem})) == 390
-    assert rows_of(a_run(properties={"airflow.dataset_rows": "400"})) == 400
+    assert rows_of(a_run(properties={"airflow.labelled_rows": "400", **problem})) == 390
+    assert rows_of(a_run(properties={"airflow.labelled_rows": "400"})) == 400
     assert rows_of(a_run()) == 0
+    assert unlabelled_rows_of(a_run(properties={"airflow.unlabelled_rows": "10"})) == 10
+    assert unlabelled_rows_of(a_run()) == 0
 
 
 @pytest.mark.parametrize(
