@@ -45,7 +45,7 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
         found = self._submissions.find(submission_key)
         if found is not None:
             return self._record(found)
-        profile = self._profile(settings.dataset_name, settings.dataset_version)
+        _, profile = self._profile(settings.dataset_name, settings.dataset_version)
         label = check_submission(settings, profile, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
         self._find_compute(settings.compute_target)
         properties = {

@@ -85,9 +85,13 @@ class DatasetCalls:
         rows = self._azure.sdk.call("take_text_rows", {"file": _file(stored), "count": count})
         return [dict(row) for row in typed_rows(stored.columns, rows)]
 
-    def _profile(self, name: str, version: int) -> DataProfile:
-        """What was found in a version's rows when it was registered. :raises NotFound, InvalidRequest: see `_read`."""
-        return self._read(name, version)[1].profile
+    def _profile(self, name: str, version: int | None) -> tuple[int, DataProfile]:
+        """A version (the latest when it is None) and what was found in its rows when it was registered.
+
+        :raises NotFound, InvalidRequest: see `_read`.
+        """
+        answer, stored = self._read(name, version)
+        return int(answer["version"]), stored.profile
 
     def _read(self, name: str, version: int | None) -> tuple[dict[str, Any], StoredFile]:
         """:raises NotFound: :raises InvalidRequest: the version was not registered by this adapter."""

@@ -133,11 +133,11 @@ class PipelineCalls(AutoMLCalls):
     def _check(self, definition: PipelineDefinition) -> int:
         """The version of the data that is read. :raises InvalidRequest: a run cannot work with what is there now."""
         with missing_as_invalid(definition.name):
-            dataset = self.get_dataset(definition.automl.dataset_name, definition.dataset_version)
+            version, profile = self._profile(definition.automl.dataset_name, definition.dataset_version)
             self._find_compute(definition.automl.compute_target)
-        settings = definition.settings(experiment_name=definition.experiment_name, latest_version=dataset.version)
-        check_submission(settings, dataset, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
-        return dataset.version
+        settings = definition.settings(experiment_name=definition.experiment_name, latest_version=version)
+        check_submission(settings, profile, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
+        return version
 
     def _pipeline_record(self, entity: Entity, endpoint: Endpoint | None) -> PublishedPipeline:
         """:raises InvalidRequest: it was not published from here, so nobody knows its definition."""
