@@ -24,6 +24,8 @@ def typed_rows(columns: Sequence[ColumnSchema], rows: Sequence[Mapping[str, str 
 
     :raises InvalidRequest: a column is missing, or holds what its kind cannot be.
     """
+    if not rows:
+        return []
     typed = {column.name: _typed(column, [row.get(column.name) or "" for row in rows]) for column in columns}
     return [{name: as_json(values[place]) for name, values in typed.items()} for place in range(len(rows))]
 

@@ -47,4 +47,4 @@ def test_what_is_of_another_kind_now() -> None:
 
 
 def test_no_rows() -> None:
-    assert typed_rows([ColumnSchema(name="n", kind="integer")], []) == []
+    assert typed_rows([ColumnSchema(name="flag", kind="boolean")], []) == []
