@@ -14,6 +14,15 @@ from azureml_workspace.errors import NotFound, ServiceUnavailable
 from azureml_workspace.settings import AzureSettings
 
 _API_VERSION = "2022-05-01"
+_DISCOVERED_AS = {
+    "artifact": "history",
+    "environment": "experimentation",
+    "jasmine": "history",
+    "metric": "history",
+    "mlflow": "api",
+    "pipelines": "api",
+}
+"""Whose address a service has, where the SDK (`_ServiceKeys`) does not take the one of its own name."""
 
 
 class AzureConnection:
@@ -75,7 +84,7 @@ class AzureConnection:
         `service` is the name in the discovery (`history`, `pipelines`, `modelmanagement`, `jasmine`, `api`, ...);
         `prefix` what stands before the workspace in the path (default `/<service>/v1.0`).
         """
-        base = self._services.get(service) or self._services.get("api")
+        base = self._services.get(_DISCOVERED_AS.get(service, service)) or self._services.get("api")
         if base is None:
             raise ServiceUnavailable(f"the workspace's discovery names no service {service!r}.")
         return f"{base}{prefix or f'/{service}/v1.0'}{self.arm_id}{path}"

@@ -9,7 +9,7 @@ from typing import Any
 from azureml_local.azure_api.documents import Document, Documents
 from azureml_local.server.workspace import LocalWorkspace
 from azureml_workspace.errors import NotFound
-from azureml_workspace.records import validate_experiment_name
+from azureml_workspace.records import Run, validate_experiment_name
 
 _KIND = "experiment"
 _CHANGEABLE = ("description", "archivedTime")
@@ -79,8 +79,8 @@ class Experiments:
 
         return self._documents.change(_KIND, key, without)
 
-    def _runs(self) -> list[Any]:
-        return list(self._workspace.list_runs())
+    def _runs(self) -> list[Run]:
+        return self._workspace.list_runs()
 
 
 def _new(key: str, name: str) -> Document:
