@@ -34,7 +34,7 @@ class RequireToken:
 
 def _is_open(path: str) -> bool:
     # Blob storage has a key or a signature of its own in every request, as on Azure; its routes check that.
-    return path.startswith(OPEN_PREFIXES) or path.split("/")[1] in CONTAINERS
+    return path.startswith(OPEN_PREFIXES) or path.lstrip("/").partition("/")[0] in CONTAINERS
 
 
 def _bearer_token(header: str) -> str:

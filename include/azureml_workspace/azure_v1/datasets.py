@@ -19,6 +19,7 @@ from azureml_workspace.azure_v1.stored_file import (
     CREATED_TAG,
     PROFILE_FILE,
     StoredFile,
+    folder_of,
     refuse_own_tags,
     without_own_tags,
 )
@@ -59,7 +60,7 @@ class DatasetCalls:
                 {
                     "name": name,
                     "upload": str(prepared.upload),
-                    "file": _file(stored),
+                    "file": _file(name, stored),
                     "kinds": {
                         column.name: _SDK_KINDS[column.kind] for column in stored.columns if column.kind in _SDK_KINDS
                     },
@@ -82,7 +83,7 @@ class DatasetCalls:
         if count < 0:
             raise InvalidRequest(f"count is {count}; ask for 0 rows or more.")
         _, stored = self._read(name, version)
-        rows = self._azure.sdk.call("take_text_rows", {"file": _file(stored), "count": count})
+        rows = self._azure.sdk.call("take_text_rows", {"file": _file(name, stored), "count": count})
         return [dict(row) for row in typed_rows(stored.columns, rows)]
 
     def _profile(self, name: str, version: int | None) -> tuple[int, DataProfile]:
@@ -118,18 +119,19 @@ class DatasetCalls:
             created_at=datetime.fromisoformat(tags[CREATED_TAG]),
             profile_uri=(
                 f"azureml://subscriptions/{names.subscription_id}/resourcegroups/{names.resource_group}"
-                f"/workspaces/{names.workspace_name}/datastores/{answer['datastore']}/paths/{stored.folder}"
-                f"/{PROFILE_FILE}"
+                f"/workspaces/{names.workspace_name}/datastores/{answer['datastore']}"
+                f"/paths/{folder_of(name, stored.key)}/{PROFILE_FILE}"
             ),
             created=created,
             tags=without_own_tags(tags),
         )
 
 
-def _file(stored: StoredFile) -> dict[str, Any]:
+def _file(name: str, stored: StoredFile) -> dict[str, Any]:
     """How the SDK's process is told of an uploaded file."""
     return {
-        "folder": stored.folder,
+        "folder": folder_of(name, stored.key),
+        "key": stored.key,
         "name": stored.file,
         "separator": stored.separator,
         "encoding": stored.file_encoding,

@@ -13,7 +13,7 @@ from azureml_workspace.records import ColumnSchema, Record
 PROFILE_FILE = "profile.json"
 _FOLDER = "airflow-azureml/datasets"
 _PREFIX = "registered-file."
-FOLDER_TAG = f"{_PREFIX}folder"
+KEY_TAG = f"{_PREFIX}key"
 CREATED_TAG = f"{_PREFIX}created"
 _SHOWN = {"\t": "tab", " ": "blank"}
 """Tags lose blanks at their ends."""
@@ -39,23 +39,29 @@ class StoredFile(Record):
     profile: DataProfile
 
     @property
-    def folder(self) -> str:
-        """Its folder in the datastore: the same for the same content that is read the same way."""
-        key = TextFormat(separator=self.separator, encoding=self.encoding).storage_key(
-            self.fingerprint.removeprefix("sha256:")
-        )
-        return f"{_FOLDER}/{key}"
+    def key(self) -> str:
+        """The same for the same content that is read the same way."""
+        text_format = TextFormat(separator=self.separator, encoding=self.encoding)
+        return text_format.storage_key(self.fingerprint.removeprefix("sha256:"))
 
     def tags(self, created: str) -> dict[str, str]:
         """What a version's tags say of it. `created`: ISO 8601."""
         return {
-            FOLDER_TAG: self.folder,
+            KEY_TAG: self.key,
             CREATED_TAG: created,
             f"{_PREFIX}fingerprint": self.fingerprint,
             f"{_PREFIX}separator": _SHOWN.get(self.separator, self.separator),
             f"{_PREFIX}encoding": self.encoding,
             f"{_PREFIX}rows": str(self.rows),
         }
+
+
+def folder_of(name: str, key: str) -> str:
+    """Where the file `key` of a dataset is kept in the datastore.
+
+    Every dataset has a folder of its own: Azure ML refuses to register the same definition a second time.
+    """
+    return f"{_FOLDER}/{name}/{key}"
 
 
 def refuse_own_tags(tags: Mapping[str, str]) -> None:

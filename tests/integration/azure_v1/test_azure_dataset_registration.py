@@ -81,7 +81,7 @@ def test_the_profile_is_beside_the_file(azure_server: AzureServer, azure: Worksp
     assert (kept / "data.csv").read_text() == content
     profile = json.loads((kept / "profile.json").read_bytes())
     assert (profile["rows"], profile["profile"]["rows"], len(profile["columns"])) == (2, 2, 2)
-    assert json.loads((kept / "versions" / "azure-profile.json").read_bytes()) == {"version": 1}
+    assert json.loads((kept / "version.json").read_bytes()) == {"version": 1}
 
 
 def test_two_at_once_get_one_version(azure_server: AzureServer, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_registration_that_was_cut_off_is_found(azure_server: AzureServer, azu
         tmp_path,
         f"""
         blob = ws.get_default_datastore().blob_service.get_blob_client(
-            "azureml-blobstore", "{folder}/versions/azure-cut-off.json"
+            "azureml-blobstore", "{folder}/version.json"
         )
         blob.delete_blob()
         """,

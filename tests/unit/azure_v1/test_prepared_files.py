@@ -10,7 +10,7 @@ import pytest
 from azureml_workspace.azure_v1.prepared_file import PreparedFile, prepare
 from azureml_workspace.azure_v1.stored_file import (
     CREATED_TAG,
-    FOLDER_TAG,
+    KEY_TAG,
     StoredFile,
     refuse_own_tags,
     without_own_tags,
@@ -63,26 +63,26 @@ def test_others_are_written_anew(tmp_path: Path, content: bytes, encoding: str) 
     assert found.stored.fingerprint == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def test_the_folder_is_of_content_and_reading(tmp_path: Path) -> None:
-    folders = set()
+def test_the_key_is_of_content_and_reading(tmp_path: Path) -> None:
+    keys = set()
     for number, options in enumerate([{}, {"encoding": "UTF8"}, {"separator": ";"}, {"encoding": "latin-1"}]):
         place = tmp_path / str(number)
         place.mkdir()
-        folders.add(prepared(place, b"a;b,c\n1;2,3\n", **options).stored.folder)
-    assert len(folders) == 3
-    assert all(hashlib.sha256(b"a;b,c\n1;2,3\n").hexdigest() in folder for folder in folders)
+        keys.add(prepared(place, b"a;b,c\n1;2,3\n", **options).stored.key)
+    assert len(keys) == 3
+    assert all(hashlib.sha256(b"a;b,c\n1;2,3\n").hexdigest() in key for key in keys)
 
 
 def test_tags(tmp_path: Path) -> None:
     stored = prepared(tmp_path, b"a\tb\n1\t2\n", separator="\\t").stored
     tags = stored.tags("2026-11-27T12:00:00+00:00")
-    assert tags[FOLDER_TAG] == stored.folder
+    assert tags[KEY_TAG] == stored.key
     assert tags[CREATED_TAG] == "2026-11-27T12:00:00+00:00"
     assert all(value == value.strip() and 0 < len(value) <= 256 for value in tags.values())
     assert without_own_tags({**tags, "drop": "7"}) == {"drop": "7"}
     refuse_own_tags({"drop": "7"})
     with pytest.raises(InvalidRequest, match="kept for the registration"):
-        refuse_own_tags({FOLDER_TAG: "x"})
+        refuse_own_tags({KEY_TAG: "x"})
 
 
 @pytest.mark.parametrize(

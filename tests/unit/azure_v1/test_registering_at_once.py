@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from azureml_workspace.azure_v1.sdk import datasets
-from azureml_workspace.azure_v1.stored_file import FOLDER_TAG
+from azureml_workspace.azure_v1.stored_file import KEY_TAG
 
 pytestmark = pytest.mark.unit
 
@@ -16,16 +16,16 @@ pytestmark = pytest.mark.unit
 @dataclass
 class Registered:
     version: int
-    folder: str
+    key: str
     name: str = "people"
     tags: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tags = {FOLDER_TAG: self.folder}
+        self.tags = {KEY_TAG: self.key}
 
 
 @pytest.mark.parametrize(
-    ("folders", "mine", "before", "lowest"),
+    ("keys", "mine", "last", "lowest"),
     [
         (["same", "same"], 2, 0, 1),
         (["other", "same", "same"], 3, 0, 2),
@@ -35,10 +35,10 @@ class Registered:
     ],
 )
 def test_everybody_takes_the_lowest(
-    monkeypatch: pytest.MonkeyPatch, folders: list[str], mine: int, before: int, lowest: int
+    monkeypatch: pytest.MonkeyPatch, keys: list[str], mine: int, last: int, lowest: int
 ) -> None:
-    versions = {number: Registered(number, folder) for number, folder in enumerate(folders, 1)}
+    versions = {number: Registered(number, key) for number, key in enumerate(keys, 1)}
     monkeypatch.setattr(datasets, "_find_version", lambda _workspace, _name, version: versions.get(version))
     workspace: Any = object()
     found: Any = versions[mine]
-    assert datasets._first_holding(workspace, found, "same", before).version == lowest
+    assert datasets._first_holding(workspace, found, "same", last).version == lowest

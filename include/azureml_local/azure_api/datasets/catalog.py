@@ -67,11 +67,6 @@ def engine_dataset(surface: Surface, saved_id: str) -> DatasetVersion:
     return Catalog(surface).engine_dataset(saved_id)
 
 
-def saved_id_of(surface: Surface, name: str, version: int) -> str:
-    """The saved id of an engine's dataset version. :raises NotFound:"""
-    return Catalog(surface).get(name, version).saved_id
-
-
 class Catalog:
     """The datasets of one workspace; keeps nothing itself."""
 

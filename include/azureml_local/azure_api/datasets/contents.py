@@ -105,7 +105,7 @@ def _convert_delimited(files: list[Path], reader: Delimited, selections: tuple[S
     names: list[str] | None = None
     for file in files:
         try:
-            with file.open(encoding=reader.encoding, newline="") as stream:
+            with file.open(encoding=_with_mark(reader.encoding), newline="") as stream:
                 rows = csv.reader(stream, delimiter=reader.separator)
                 header = next(rows, [])
                 if names is not None and header != names:
@@ -139,6 +139,11 @@ def _convert_parquet(files: list[Path], selections: tuple[Selection, ...], uploa
                     _write_rows(zip(*(map(_text, column.to_pylist()) for column in batch.columns), strict=True), upload)
         except ArrowInvalid as error:
             raise InvalidRequest(f"the dataset's files cannot be read as Parquet: {error}.") from error
+
+
+def _with_mark(encoding: str) -> str:
+    """UTF-8 files may begin with a byte order mark."""
+    return "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 def _select(names: list[str], selections: tuple[Selection, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Files that the workspace made itself, as blobs that can only be read: outputs of runs, sources of datasets."""
+"""Files that the workspace made itself, as blobs that can only be read: outputs of runs, typed rows of datasets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from azureml_local.azure_api.storage.blobs import Blob
 from azureml_local.paths import Home
 from azureml_local.server.run_files import find_public_file, list_public_files
 from azureml_local.store.datasets import DATA_FILE
-from azureml_local.store.uploads import SOURCE_FILE
 
 ARTIFACTS = "azureml"
 DATA = "azureml-blobstore"
 
 _RUN = re.compile(r"ExperimentRun/dcid\.(?P<run>[A-Za-z0-9][A-Za-z0-9_.-]*)/(?P<path>.*)", re.DOTALL)
 _DATASETS = "registered-datasets"
-_DATASET = re.compile(rf"{_DATASETS}/(?P<key>[0-9a-f]{{64}}(-[0-9a-f]{{8}})?)/(?P<file>data\.csv|data\.parquet)")
-_DATASET_FILES = {"data.csv": SOURCE_FILE, "data.parquet": DATA_FILE}
+_DATASET = re.compile(rf"{_DATASETS}/(?P<key>[0-9a-f]{{64}}(-[0-9a-f]{{8}})?)/{re.escape(DATA_FILE)}")
 
 
 def run_file_name(run_id: str, path: str) -> str:
@@ -27,14 +25,9 @@ def run_file_name(run_id: str, path: str) -> str:
     return f"ExperimentRun/dcid.{run_id}/{path}"
 
 
-def dataset_source_name(storage_key: str) -> str:
-    """What the registered bytes of a dataset version are called in `DATA`."""
-    return f"{_DATASETS}/{storage_key}/data.csv"
-
-
 def dataset_table_name(storage_key: str) -> str:
     """What the typed rows of a dataset version are called in `DATA`."""
-    return f"{_DATASETS}/{storage_key}/data.parquet"
+    return f"{_DATASETS}/{storage_key}/{DATA_FILE}"
 
 
 class EngineFiles:
@@ -49,7 +42,7 @@ class EngineFiles:
         if container == ARTIFACTS and (run := _RUN.fullmatch(name)):
             file = find_public_file(self._home.run(run["run"]), run["path"])
         elif container == DATA and (dataset := _DATASET.fullmatch(name)):
-            file = self._home.dataset(dataset["key"]) / _DATASET_FILES[dataset["file"]]
+            file = self._home.dataset(dataset["key"]) / DATA_FILE
         return None if file is None else _blob(name, file)
 
     def list_from(self, container: str, prefix: str, start: str) -> Iterator[Blob]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from azureml_workspace.azure_v1.sdk.session import SdkSession
-from azureml_workspace.azure_v1.stored_file import FOLDER_TAG, PROFILE_FILE
+from azureml_workspace.azure_v1.stored_file import KEY_TAG, PROFILE_FILE, folder_of
 from azureml_workspace.errors import NotFound
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from azureml.data import TabularDataset
     from azureml.data.abstract_datastore import AbstractDatastore
 
-_VERSIONS = "versions"
-"""In a file's folder: by dataset name, which version holds the file."""
+_VERSION_FILE = "version.json"
+"""In a file's folder: which version holds the file."""
+_IDENTICAL = re.compile(r"An identical dataset had already been registered.*version=(\d+)", re.DOTALL)
 
 
 def register_dataset(
@@ -36,21 +38,22 @@ def register_dataset(
     """
     from azureml.core import Dataset
 
-    workspace, folder = session.workspace, str(file["folder"])
+    workspace, folder, key = session.workspace, str(file["folder"]), str(file["key"])
     datastore = workspace.get_default_datastore()
     latest = _find_version(workspace, name, None)
-    known = _find_holding(workspace, datastore, name, folder, latest)
+    known = _find_holding(workspace, datastore, name, key, latest)
     if known is not None:
-        if not tags.items() <= known.tags.items():
-            known.update(tags={**known.tags, **tags})
+        before = _tags(known)
+        if not tags.items() <= before.items():
+            known.update(tags={**before, **tags})
         return _answer(known, datastore)
     Dataset.File.upload_directory(upload, (datastore, folder), overwrite=True, show_progress=False)
     table = _table(datastore, file, set_column_types=_types(kinds))
-    registered = table.register(workspace, name, tags={**tags, **file_tags}, create_new_version=True)
-    before = 0 if latest is None else int(latest.version)
-    first = _first_holding(workspace, registered, folder, before)
-    _write_document(datastore, f"{folder}/{_VERSIONS}", f"{name}.json", {"version": first.version})
-    return {**_answer(first, datastore), "created": before < first.version == registered.version}
+    registered, is_new = _register(workspace, table, name, {**tags, **file_tags})
+    last = 0 if latest is None else int(latest.version)
+    first = _first_holding(workspace, registered, key, last)
+    _write_document(datastore, folder, _VERSION_FILE, {"version": first.version})
+    return {**_answer(first, datastore), "created": is_new and last < first.version == registered.version}
 
 
 def read_dataset(session: SdkSession, name: str, version: int | None) -> dict[str, Any]:
@@ -61,8 +64,8 @@ def read_dataset(session: SdkSession, name: str, version: int | None) -> dict[st
     if found is None:
         wanted = f"dataset {name!r}" if version is None else f"version {version} of dataset {name!r}"
         raise NotFound(f"there is no {wanted} in workspace {workspace.name}; register it first, or check the name.")
-    folder = found.tags.get(FOLDER_TAG)
-    document = None if folder is None else _read_document(datastore, f"{folder}/{PROFILE_FILE}")
+    key = _tags(found).get(KEY_TAG)
+    document = None if key is None else _read_document(datastore, f"{folder_of(name, key)}/{PROFILE_FILE}")
     return {**_answer(found, datastore), "document": document}
 
 
@@ -111,30 +114,51 @@ def _find_version(workspace: Workspace, name: str, version: int | None) -> Tabul
 
 
 def _find_holding(
-    workspace: Workspace, datastore: AbstractDatastore, name: str, folder: str, latest: TabularDataset | None
+    workspace: Workspace, datastore: AbstractDatastore, name: str, key: str, latest: TabularDataset | None
 ) -> TabularDataset | None:
-    """The version that holds the file of `folder`, told by the document there; or the latest, whose registration may
+    """The version that holds the file `key`, told by the document in its folder; or the latest, whose registration may
     have been cut off before that was written."""
-    if latest is None or latest.tags.get(FOLDER_TAG) == folder:
+    if latest is None or _tags(latest).get(KEY_TAG) == key:
         return latest
-    document = _read_document(datastore, f"{folder}/{_VERSIONS}/{name}.json")
+    document = _read_document(datastore, f"{folder_of(name, key)}/{_VERSION_FILE}")
     found = None if document is None else _find_version(workspace, name, int(document["version"]))
-    return found if found is not None and found.tags.get(FOLDER_TAG) == folder else None
+    return found if found is not None and _tags(found).get(KEY_TAG) == key else None
 
 
-def _first_holding(workspace: Workspace, registered: TabularDataset, folder: str, before: int) -> TabularDataset:
-    """The lowest version after `before` that holds the file."""
-    for version in range(before + 1, registered.version):
+def _register(
+    workspace: Workspace, table: TabularDataset, name: str, tags: Mapping[str, str]
+) -> tuple[TabularDataset, bool]:
+    """The version, and whether it is new. (What Azure ML makes of a definition that it knows already is not written
+    down; the SDK has a sentence for a refusal that names the version.)"""
+    from azureml.exceptions import UserErrorException
+
+    try:
+        return table.register(workspace, name, tags=dict(tags), create_new_version=True), True
+    except UserErrorException as error:
+        identical = _IDENTICAL.search(str(error))
+        found = None if identical is None else _find_version(workspace, name, int(identical[1]))
+        if found is None:
+            raise
+        return found, False
+
+
+def _first_holding(workspace: Workspace, registered: TabularDataset, key: str, last: int) -> TabularDataset:
+    """The lowest version after `last` that holds the file."""
+    for version in range(last + 1, registered.version):
         found = _find_version(workspace, registered.name, version)
-        if found is not None and found.tags.get(FOLDER_TAG) == folder:
+        if found is not None and _tags(found).get(KEY_TAG) == key:
             return found
     return registered
+
+
+def _tags(dataset: TabularDataset) -> dict[str, str]:
+    return dict(dataset.tags or {})
 
 
 def _answer(dataset: TabularDataset, datastore: AbstractDatastore) -> dict[str, Any]:
     return {
         "version": dataset.version,
-        "tags": dict(dataset.tags or {}),
+        "tags": _tags(dataset),
         "datastore": datastore.name,
         "created": False,
     }
