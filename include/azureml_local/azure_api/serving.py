@@ -15,6 +15,7 @@ from azureml_local.azure_api.certificates import ensure_certificate
 from azureml_local.azure_api.documents import Documents
 from azureml_local.azure_api.environment import write_environment
 from azureml_local.azure_api.listeners import Listener
+from azureml_local.azure_api.pipelines import Scheduler
 from azureml_local.azure_api.storage import Storage
 from azureml_local.azure_api.surface import Surface
 from azureml_local.azure_api.tokens import TokenIssuer
@@ -95,6 +96,9 @@ class AzureApi:
             for listener in (Listener(app, plain), Listener(app, secure, certificate)):
                 listener.start()
                 stack.callback(listener.stop)
+            scheduler = Scheduler(surface)
+            scheduler.start()
+            stack.callback(scheduler.stop)
             write_environment(folder, addresses, certificate.authority, surface.issuer.identity_secret)
             self._stack = stack.pop_all()
         return addresses

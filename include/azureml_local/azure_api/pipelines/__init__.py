@@ -6,5 +6,6 @@
 
 from azureml_local.azure_api.pipelines.graphs import StepNode, nodes_of
 from azureml_local.azure_api.pipelines.routes import routes
+from azureml_local.azure_api.pipelines.schedules import Scheduler
 
-__all__ = ["StepNode", "nodes_of", "routes"]
+__all__ = ["Scheduler", "StepNode", "nodes_of", "routes"]

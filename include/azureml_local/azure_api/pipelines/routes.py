@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from azureml_local.azure_api.pipelines import endpoints, graphs, modules, nodes, outputs, published, runs
+from azureml_local.azure_api.pipelines import endpoints, graphs, modules, nodes, outputs, published, runs, schedules
 from azureml_local.azure_api.surface import Surface
 
-_PARTS = (modules, graphs, published, endpoints, runs, nodes, outputs)
+_PARTS = (modules, graphs, published, endpoints, runs, nodes, outputs, schedules)
 
 
 def routes(surface: Surface) -> list[Route]:
