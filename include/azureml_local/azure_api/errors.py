@@ -38,7 +38,8 @@ _STATUS_AND_CODE: dict[type[WorkspaceError], tuple[int, str]] = {
 def azure_error(status: int, code: str, message: str) -> JSONResponse:
     """The answer. `details` has to be there: without it the SDK fails while it prints the error.
 
-    Model management has its fields outside of the envelope, so they are there twice.
+    Model management has its fields outside of the envelope, and the pipelines service writes their names in another
+    way, so they are there three times.
     """
     body: dict[str, Any] = {
         "code": code,
@@ -53,6 +54,7 @@ def azure_error(status: int, code: str, message: str) -> JSONResponse:
             "innerError": None,
             "debugInfo": None,
         },
+        "Error": {"Code": code, "Message": message, "Target": None, "Details": [], "InnerError": None},
         "correlation": {},
         "environment": LOCATION,
         "location": LOCATION,

@@ -15,7 +15,7 @@ from azureml_local.azure_api.automl_settings import read_settings
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.graphs import StepNode
 from azureml_local.azure_api.pipelines.modules import require_module
-from azureml_local.azure_api.pipelines.references import dataset_of
+from azureml_local.azure_api.pipelines.references import dataset_of, with_names
 from azureml_local.azure_api.pipelines.registration import Registration, read_registration
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
@@ -39,9 +39,10 @@ _LONGEST_EXPERIMENT = 36
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """What the engine runs for a graph, and which node of the graph is which step."""
+    """What the engine runs for a graph, the graph as it is kept, and which node of it is which step."""
 
     definition: PipelineDefinition
+    graph: Document
     nodes: tuple[StepNode, ...]
 
 
@@ -74,7 +75,7 @@ def compile_graph(surface: Surface, graph: Document, *, name: str, description: 
     nodes = [_step_node(graph, automl, AUTOML_STEP)]
     if registration is not None:
         nodes.append(_step_node(graph, registration[0], REGISTER_STEP))
-    return Compiled(definition=definition, nodes=tuple(nodes))
+    return Compiled(definition=definition, graph=with_names(surface, graph), nodes=tuple(nodes))
 
 
 def pipeline_name(name: str) -> str:

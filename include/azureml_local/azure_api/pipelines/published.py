@@ -80,7 +80,7 @@ def _publish(surface: Surface, body: dict[str, Any]) -> PublishedPipeline:
     compiled = compile_graph(surface, body["Graph"], name=name, description=description)
     pipelines = surface.workspace.pipelines
     pipelines.check(compiled.definition)
-    graph_id = keep_graph(surface.documents, body["Graph"], body.get("GraphInterface") or {}, compiled.nodes)
+    graph_id = keep_graph(surface.documents, compiled.graph, body.get("GraphInterface") or {}, compiled.nodes)
     pipeline = pipelines.published.add(compiled.definition)
     origin = {
         "Name": name,

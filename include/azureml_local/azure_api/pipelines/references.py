@@ -7,6 +7,7 @@ from typing import Any
 
 from azureml_local.azure_api.datasets import engine_dataset
 from azureml_local.azure_api.datasets.catalog import Catalog
+from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.texts import shown
@@ -32,6 +33,22 @@ def dataset_of(surface: Surface, value: Mapping[str, Any]) -> tuple[str, int | N
     version = None if text == _LATEST else int(text)
     surface.workspace.datasets.get(name, version)
     return name, version
+
+
+def with_names(surface: Surface, graph: Document) -> Document:
+    """The graph with the names of its datasets beside their ids: by its id alone the SDK cannot read one again."""
+    nodes = [_with_name(surface, node) for node in graph.get("DatasetNodes") or []]
+    return {**graph, "DatasetNodes": nodes}
+
+
+def _with_name(surface: Surface, node: Document) -> Document:
+    definition = node.get("DataSetDefinition") or {}
+    value = definition.get("Value") or {}
+    registered = value.get("DataSetReference")
+    if not registered or registered.get("Name"):
+        return node
+    named = {**registered, "Name": _name_of(surface, str(registered.get("Id")))}
+    return {**node, "DataSetDefinition": {**definition, "Value": {**value, "DataSetReference": named}}}
 
 
 def _name_of(surface: Surface, dataset_id: str) -> str:

@@ -38,7 +38,7 @@ def routes(surface: Surface) -> list[Route]:
         return _entity_of(surface, submissions.to_pipeline(request.path_params["id"], body).run_id)
 
     def submit_endpoint(request: Request, body: Any) -> Document:
-        version = request.query_params.get("pipelineVersion")
+        version = request.path_params.get("version") or request.query_params.get("pipelineVersion")
         return _entity_of(surface, submissions.to_endpoint(request.path_params["id"], version, body).run_id)
 
     def read(request: Request) -> Response:
@@ -62,11 +62,13 @@ def routes(surface: Surface) -> list[Route]:
         found = _entities_with(surface, SCHEDULE_ID, request.path_params["id"])
         return JSONResponse(found[0]) if found else Response(status_code=204)
 
+    endpoint_submit = "/pipelines/PipelineRuns/PipelineEndpointSubmit/Id/{id}"
     return [
         Route("/pipelines/PipelineRuns/Unsubmitted/CreationInfoWithGraph", answering(create), methods=["POST"]),
         Route("/pipelines/PipelineRuns/Submit/{id}", submit_created, methods=["POST"]),
         Route("/pipelines/PipelineRuns/PipelineSubmit/{id}", answering(submit_pipeline), methods=["POST"]),
-        Route("/pipelines/PipelineRuns/PipelineEndpointSubmit/Id/{id}", answering(submit_endpoint), methods=["POST"]),
+        Route(endpoint_submit, answering(submit_endpoint), methods=["POST"]),
+        Route(endpoint_submit + "/{version}", answering(submit_endpoint), methods=["POST"]),
         Route("/pipelines/PipelineRuns/Pipeline/{id}", of_pipeline),
         Route("/pipelines/PipelineRuns/Schedule/{id}", of_schedule),
         Route("/pipelines/PipelineRuns/Schedule/{id}/Last", last_of_schedule),

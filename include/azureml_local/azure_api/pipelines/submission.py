@@ -66,7 +66,7 @@ class Submissions:
         self._pipelines.check(compiled.definition)
         key = str(uuid.uuid4())
         chosen = info.get("RunHistoryExperimentName") or experiment or experiment_name(name)
-        graph_id = keep_graph(self._documents, body["Graph"], body.get("GraphInterface") or {}, compiled.nodes)
+        graph_id = keep_graph(self._documents, compiled.graph, body.get("GraphInterface") or {}, compiled.nodes)
         document = {
             **entity(key),
             "Description": name,
