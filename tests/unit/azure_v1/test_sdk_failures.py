@@ -62,6 +62,7 @@ def in_context(error: Exception, context: Exception) -> Exception:
         (Exception("Received bad response from Model Management Service:\nResponse Code: 409\nHeaders: ..."), Conflict),
         (Exception("exit code 137"), ServiceUnavailable),
         (RuntimeError("whatever"), ServiceUnavailable),
+        (ModuleNotFoundError("No module named 'azureml.pipeline'"), InvalidRequest),
         (requests.ConnectionError("reset"), ServiceUnavailable),
         # What was found missing before the connection broke is not what failed.
         (in_context(requests.ConnectionError("reset"), ServiceException(404)), ServiceUnavailable),

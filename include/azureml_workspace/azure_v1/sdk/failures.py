@@ -44,6 +44,8 @@ def seam_error(error: Exception) -> WorkspaceError:
     if isinstance(error, WorkspaceError):
         return error
     kind, words = type(error).__name__, _words(error)
+    if isinstance(error, ImportError):
+        return InvalidRequest(f"a package of the Azure ML SDK is missing here ({words}); install requirements.txt.")
     if kind in _NO_ANSWER:
         return ServiceUnavailable(f"Azure ML does not answer the SDK: {kind}: {words}")
     status, headers = _answer(error)
