@@ -25,7 +25,8 @@ HOW_TO_CONNECT = (
     "Make it under Admin > Connections (type Azure Machine Learning), with "
     "`airflow connections add {conn_id} --conn-type azureml --conn-host http://127.0.0.1:8790 "
     """--conn-extra '{{"backend": "local", "token_file": "PATH"}}'`, """
-    "or as the environment variable AIRFLOW_CONN_{variable}. `make run` sets it by itself."
+    "or as the environment variable AIRFLOW_CONN_{variable}. `make run` sets it by itself. "
+    "docs/azure.md has the one for Azure ML."
 )
 
 
