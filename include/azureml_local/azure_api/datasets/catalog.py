@@ -28,6 +28,8 @@ _UNTAKEN = "dataset-untaken"
 """By name: all versions of a dataset that the engine does not have."""
 _SAVED = "dataset-saved"
 """By saved id: a name and version, or the definition of a dataset that has none."""
+_UNNAMED = "unregistered-"
+"""Begins the engine's name for a dataset that was saved without one."""
 _NAMESPACE = uuid.UUID("7a6a1d0e-0f3b-5f0f-9b7d-1f6f6b1f9f10")
 
 
@@ -114,7 +116,8 @@ class Catalog:
 
     def latest(self) -> list[Registration]:
         """The latest version of every name."""
-        newest = {dataset.name: dataset for dataset in self._datasets.list_all()}
+        named = (dataset for dataset in self._datasets.list_all() if not dataset.name.startswith(_UNNAMED))
+        newest = {dataset.name: dataset for dataset in named}
         others = [document["name"] for document in self._documents.list_all(_UNTAKEN)]
         found = [self._of_engine(dataset) for dataset in newest.values()]
         return found + [self.get(name) for name in others if name not in newest]
@@ -150,7 +153,7 @@ class Catalog:
         registered = self.find_registered(saved_id)
         if registered is not None and self._is_engines(registered.name):
             return self._datasets.get(registered.name, registered.version)
-        return self._take_over(f"unregistered-{saved_id}", _table(self.definition(saved_id)), {})
+        return self._take_over(f"{_UNNAMED}{saved_id}", _table(self.definition(saved_id)), {})
 
     def update(self, name: str, version: int, *, description: str | None, tags: dict[str, str]) -> Registration:
         """Replace description and tags of a version. :raises NotFound:"""

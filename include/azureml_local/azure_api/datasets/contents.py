@@ -18,7 +18,8 @@ from azureml_local.azure_api.datastores import container_of
 from azureml_local.azure_api.storage import Storage
 from azureml_local.store.uploads import Upload
 from azureml_workspace.data.text_format import TextFormat
-from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
+from azureml_workspace.disk import no_room_as_storage_full
+from azureml_workspace.errors import Conflict, InvalidRequest, ServiceUnavailable
 
 _READ_BYTES = 1 << 20
 _WEB_TIMEOUT_SECONDS = (5.0, 60.0)
@@ -32,17 +33,25 @@ def take_over(table: Table, storage: Storage, upload: Upload) -> TextFormat:
     makes. Everything else is written as CSV.
 
     :raises InvalidRequest: there is no such file, or its content is not what the dataflow says.
+    :raises Conflict: a file was replaced meanwhile.
     :raises ServiceUnavailable: a web server does not give it. :raises StorageFull:
     """
-    with _files(table.paths, storage, upload.folder) as files:
-        if table.reader is not None and len(files) == 1 and not table.selections:
-            _copy(files[0], upload)
-            return TextFormat.checked(table.reader.separator, table.reader.encoding)
-        if table.reader is None:
-            _convert_parquet(files, table.selections, upload)
-        else:
-            _convert_delimited(files, table.reader, table.selections, upload)
-        return TextFormat()
+    try:
+        with _files(table.paths, storage, upload.folder) as files:
+            return _write(table, files, upload)
+    except FileNotFoundError as error:
+        raise Conflict("a file of the dataset was replaced while it was read; register it again.") from error
+
+
+def _write(table: Table, files: list[Path], upload: Upload) -> TextFormat:
+    if table.reader is not None and len(files) == 1 and not table.selections:
+        _copy(files[0], upload)
+        return TextFormat.checked(table.reader.separator, table.reader.encoding)
+    if table.reader is None:
+        _convert_parquet(files, table.selections, upload)
+    else:
+        _convert_delimited(files, table.reader, table.selections, upload)
+    return TextFormat()
 
 
 @contextmanager
@@ -87,8 +96,9 @@ def _download(url: str, target: Path) -> Path:
         with requests.get(url, stream=True, timeout=_WEB_TIMEOUT_SECONDS) as response, target.open("wb") as file:
             if response.status_code != requests.codes.ok:
                 raise InvalidRequest(f"{place} answered {response.status_code} for the dataset's file.")
-            for chunk in response.iter_content(_READ_BYTES):
-                file.write(chunk)
+            with no_room_as_storage_full("the dataset's file"):
+                for chunk in response.iter_content(_READ_BYTES):
+                    file.write(chunk)
     except requests.RequestException as error:
         raise ServiceUnavailable(f"{place} does not give the dataset's file ({type(error).__name__}).") from error
     return target
