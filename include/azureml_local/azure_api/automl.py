@@ -94,22 +94,20 @@ class _Service:
         """Hand the run over to the engine; again, it changes nothing."""
         run_id = request.path_params["run"]
         made, draft = self._history.made(run_id), self._documents.find(_DRAFT, run_id)
-        if made is not None and draft is not None:
+        if made is not None and draft is not None and not self._is_handed_over(run_id):
             self._history.note(run_id, {"properties": made["properties"], "tags": made["tags"]})
             self._workspace.submit_automl(AutoMLSettings.from_dict(draft), run_id, run_id=run_id)
-            self._history.forget(run_id)
-            self._documents.delete(_DRAFT, run_id)
-        elif made is not None:
-            raise Conflict(f"run {run_id!r} is {made['status']} and cannot be started any more.")
-        else:
-            self._workspace.require_automl_run(run_id)
+        elif not self._is_handed_over(run_id):
+            raise Conflict(f"run {run_id!r} is {self._history.get(run_id)['status']} and cannot be started (any more).")
+        self._history.forget(run_id)
+        self._documents.delete(_DRAFT, run_id)
         return {"runId": run_id}
 
     def cancel(self, request: Request, _: Any) -> Any:
         """Ask for the run to stop."""
         run_id = request.path_params["run"]
         found = self._history.get(run_id, request.path_params["experiment"])
-        if self._documents.find(_DRAFT, run_id) is not None and self._history.made(run_id) is not None:
+        if self._documents.find(_DRAFT, run_id) is not None and not self._is_handed_over(run_id):
             self._history.end(run_id, "Canceled")
             self._documents.delete(_DRAFT, run_id)
         elif found["properties"].get("runTemplate") == "automl_child":
@@ -117,6 +115,13 @@ class _Service:
         else:
             self._workspace.cancel_run(run_id)
         return Response(status_code=200)
+
+    def _is_handed_over(self, run_id: str) -> bool:
+        try:
+            self._workspace.runs.get(run_id)
+        except NotFound:
+            return False
+        return True
 
     def _checked(self, request: Request, wanted: dict[str, Any]) -> AutoMLSettings:
         """:raises InvalidRequest: it cannot work. :raises NotFound: no such dataset, compute target or experiment."""

@@ -8,6 +8,8 @@ import pytest
 from tests.azure_server import AzureServer
 from tests.sdk_script import run_sdk
 
+from azureml_workspace.records import ComputeTarget
+
 pytestmark = pytest.mark.integration
 
 
@@ -83,12 +85,36 @@ def test_a_script_fails_its_run_and_changes_no_property(azure_server: AzureServe
     assert "the disk was full" in error
 
 
-def test_experiments_are_made_listed_and_tagged(azure_server: AzureServer, tmp_path: Path) -> None:
+def test_experiments_are_made_listed_tagged_and_archived(azure_server: AzureServer, tmp_path: Path) -> None:
     script = """
     from azureml.core import Experiment
     experiment = Experiment(ws, "script-experiment")
-    experiment.tag("team", "blue")
+    experiment.set_tags({"team": "blue", "old": "1"})
+    experiment.remove_tags(["old"])
     answer([experiment.name in ws.experiments, Experiment(ws, "script-experiment").id == experiment.id])
+    answer([[found.name, found.tags] for found in Experiment.list(ws, tags={"team": "blue"})])
+    experiment.archive()
+    answer([found.name for found in Experiment.list(ws, tags={"team": "blue"})])
+    answer([found.name for found in Experiment.list(ws, tags={"team": "blue"}, view_type="All")])
+    experiment.reactivate()
     answer([found.name for found in Experiment.list(ws, tags={"team": "blue"})])
     """
-    assert run_sdk(azure_server, tmp_path, script) == [[True, True], ["script-experiment"]]
+    name = "script-experiment"
+    assert run_sdk(azure_server, tmp_path, script) == [[True, True], [[name, {"team": "blue"}]], [], [name], [name]]
+
+
+def test_tags_are_removed_and_runs_found_by_their_compute_target(azure_server: AzureServer, tmp_path: Path) -> None:
+    azure_server.workspace().ensure_compute(ComputeTarget(name="script-compute"))
+    script = """
+    from azureml._restclient.models.create_run_dto import CreateRunDto
+    from azureml.core import Experiment
+    from azureml.core.compute import ComputeTarget
+    run = Experiment(ws, "script-tags").start_logging(snapshot_directory=None)
+    run.set_tags({"a": "1", "b": "2"})
+    run.remove_tags(["a"])
+    run._client.patch_run(CreateRunDto(target="script-compute"))
+    found = [found.run_id == run.id for found in ComputeTarget(ws, "script-compute").get_active_runs()]
+    run.complete()
+    answer([run.get_tags(), found])
+    """
+    assert run_sdk(azure_server, tmp_path, script) == [[{"b": "2"}, [True]]]

@@ -12,7 +12,6 @@ from azureml_workspace.errors import NotFound
 from azureml_workspace.records import Run, validate_experiment_name
 
 _KIND = "experiment"
-_CHANGEABLE = ("description", "archivedTime")
 
 
 def experiment_id(name: str) -> str:
@@ -64,8 +63,12 @@ class Experiments:
 
         def changed(found: Document | None) -> Document:
             current = found or before
-            tags = {**current["tags"], **(changes.get("tags") or {})}
-            return {**current, **{name: changes[name] for name in _CHANGEABLE if name in changes}, "tags": tags}
+            new: Document = {"tags": {**current["tags"], **(changes.get("tags") or {})}}
+            if changes.get("description") is not None:
+                new["description"] = changes["description"]
+            if changes.get("archive") is not None:
+                new["archivedTime"] = datetime.now(UTC).isoformat() if changes["archive"] else None
+            return {**current, **new}
 
         return self._documents.change(_KIND, key, changed)
 

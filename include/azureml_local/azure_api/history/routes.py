@@ -34,6 +34,7 @@ def routes(surface: Surface) -> list[Route]:
         Route("/history/experimentids/{experiment}", answering(calls.get_experiment)),
         Route("/history/experimentids/{experiment}", answering(calls.change_experiment), methods=["PATCH"]),
         Route("/history/experimentids/{experiment}/tags:delete", answering(calls.untag_experiment), methods=["POST"]),
+        Route("/history/computes/{target}/runs", answering(calls.list_on_compute)),
         Route("/history/runs/{run}", answering(calls.get_run)),
         Route("/history/runs/{run}/details", answering(calls.get_details)),
     ]
@@ -64,8 +65,12 @@ class _Calls:
     # Experiments
 
     def list_experiments(self, _: Request, body: Any) -> Any:
-        """All experiments that fulfil the filter."""
-        return _page(self._history.experiments.list_all(), as_object(body))
+        """All experiments that fulfil the filter, archived ones only when they are asked for."""
+        wanted = as_object(body)
+        views = {"archivedonly": (True,), "all": (True, False)}
+        shown = views.get(str(wanted.get("viewType")).lower(), (False,))
+        found = self._history.experiments.list_all()
+        return _page([item for item in found if (item["archivedTime"] is not None) in shown], wanted)
 
     def get_experiment(self, request: Request, _: Any) -> Any:
         """One experiment, by name or id."""
@@ -81,8 +86,8 @@ class _Calls:
 
     def untag_experiment(self, request: Request, body: Any) -> Any:
         """Without these tags."""
-        names = body.get("tags") or [] if isinstance(body, dict) else body
-        return self._history.experiments.remove_tags(request.path_params["experiment"], list(names))
+        self._history.experiments.remove_tags(request.path_params["experiment"], as_object(body).get("tags") or [])
+        return {"errors": {}}
 
     # Runs
 
@@ -122,13 +127,17 @@ class _Calls:
 
     def list_children(self, request: Request, _: Any) -> Any:
         """The runs below it."""
-        given = {name.removeprefix("$").lower(): value for name, value in request.query_params.items()}
-        given["continuationToken"] = given.get("continuationtoken", "")
-        return _page(self._history.children(self._run(request)["runId"]), given)
+        return _page(self._history.children(self._run(request)["runId"]), _wanted(request))
+
+    def list_on_compute(self, request: Request, _: Any) -> Any:
+        """The runs on a compute target."""
+        return _page(self._history.on_compute(request.path_params["target"]), _wanted(request))
 
     def untag_run(self, request: Request, body: Any) -> Any:
         """Without these tags."""
-        return self._history.remove_tags(self._run(request)["runId"], list(body))
+        if not isinstance(body, list):
+            raise InvalidRequest("the body is not a list of tags.")
+        return self._history.remove_tags(self._run(request)["runId"], body)
 
     def take_event(self, request: Request, body: Any) -> Any:
         """A script says how far its own run is."""
@@ -165,6 +174,12 @@ class _Calls:
     def _run(self, request: Request) -> Document:
         name, key = request.path_params.get("name"), request.path_params.get("experiment")
         return self._history.get(request.path_params["run"], key if name is None else experiment_id(name))
+
+
+def _wanted(request: Request) -> dict[str, str]:
+    """What a query asks for, named as in a body."""
+    given = {name.removeprefix("$").lower(): value for name, value in request.query_params.items()}
+    return {**given, "continuationToken": given.get("continuationtoken", "")}
 
 
 def _page(found: Sequence[Document], wanted: Mapping[str, Any]) -> dict[str, Any]:

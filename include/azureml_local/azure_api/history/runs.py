@@ -74,6 +74,11 @@ class RunHistory:
         """All runs of an experiment (its id), trials and steps too."""
         return list(self._all(key))
 
+    def on_compute(self, target: str) -> list[Document]:
+        """All runs on a compute target, whatever experiment they are of."""
+        keys = [experiment["experimentId"] for experiment in self.experiments.list_all()]
+        return [run for key in keys for run in self._all(key) if run["target"] == target]
+
     # Writing
 
     def change(self, run_id: str, experiment: str, changes: Mapping[str, Any]) -> Document:
