@@ -11,6 +11,7 @@ import msgspec
 
 from azureml_local.scoring.decoder import Envelope, read_envelope
 from azureml_local.scoring.model import LoadedModel
+from azureml_local.scoring.script import ScriptModel
 from azureml_workspace.records import ResponseFormat
 
 _INLINE_BYTES = 64 * 1024
@@ -36,8 +37,12 @@ class Answerer:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="batch")
 
-    async def answer(self, model: LoadedModel, body: bytes | bytearray, response_format: ResponseFormat) -> Answer:
+    async def answer(
+        self, model: LoadedModel | ScriptModel, body: bytes | bytearray, response_format: ResponseFormat
+    ) -> Answer:
         """:raises InvalidRequest: the body is refused; the message says where and why."""
+        if isinstance(model, ScriptModel):
+            return await self._in_thread(functools.partial(_answer_of_script, model, body))
         if len(body) > _INLINE_BYTES:
             return await self._in_thread(functools.partial(_answer_body, model, body, response_format))
         envelope = read_envelope(body)
@@ -51,6 +56,11 @@ class Answerer:
 
     async def _in_thread(self, work: functools.partial[Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def _answer_of_script(model: ScriptModel, body: bytes | bytearray) -> Answer:
+    """Only the script knows what its rows are."""
+    return Answer(model.answer(body), 0, 0, model.version)
 
 
 def _answer_body(model: LoadedModel, body: bytes | bytearray, response_format: ResponseFormat) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +18,17 @@ INSIGHTS_FILE = "insights.db"
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScriptConfig(Record):
+    """Somebody's own entry script: the folder that it was uploaded with, its path in there, its variables."""
+
+    folder: str
+    entry: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceConfig(Record):
-    """Desired state (`service.json`). `generation` grows with every change.
+    """Desired state (`service.json`). `generation` grows with every change. Without a `script` the model is a package.
 
     `port` and `host` are those of the process for its whole life. Timeouts are in seconds: `body_timeout` drops a
     request of which no further byte arrived for that long, `idle_timeout` closes a connection between two requests.
@@ -35,6 +44,7 @@ class ServiceConfig(Record):
     auth_enabled: bool
     app_insights_enabled: bool
     response_format: ResponseFormat
+    script: ScriptConfig | None = None
     body_timeout: float = 10.0
     idle_timeout: float = 75.0
 

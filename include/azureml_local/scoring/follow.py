@@ -21,6 +21,7 @@ from azureml_local.scoring.config import (
 )
 from azureml_local.scoring.keys import KeyRing
 from azureml_local.scoring.model import LoadedModel
+from azureml_local.scoring.script import ScriptModel
 from azureml_local.scoring.serving import Serving
 from azureml_workspace.errors import InvalidRequest
 
@@ -99,9 +100,12 @@ class Follower:
         serving = self._serving
         old, model = serving.config, serving.model
         wanted = Path(config.model_dir), config.model_name, config.model_version
-        if wanted != (model.model_dir, model.name, model.version):
+        if (*wanted, config.script) != (model.model_dir, model.name, model.version, old.script):
             try:
-                model = await asyncio.to_thread(LoadedModel, *wanted)
+                if config.script is None:
+                    model = await asyncio.to_thread(LoadedModel, *wanted)
+                else:
+                    model = await asyncio.to_thread(ScriptModel, *wanted, config.script)
             except InvalidRequest as error:
                 raise InvalidRequest(
                     f"Version {config.model_version} cannot be served, version {model.version} goes on: {error}"

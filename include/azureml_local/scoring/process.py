@@ -27,6 +27,7 @@ from azureml_local.scoring.endpoint import ScoreEndpoint
 from azureml_local.scoring.follow import Follower, read_key_ring
 from azureml_local.scoring.logs import log_to_stdout
 from azureml_local.scoring.model import LoadedModel
+from azureml_local.scoring.script import ScriptModel
 from azureml_local.scoring.serving import Serving
 from azureml_workspace.errors import InvalidRequest
 
@@ -87,7 +88,8 @@ def _fail(
 
 def _load(service_dir: Path, config: ServiceConfig) -> Serving:
     keys = read_key_ring(service_dir, config)
-    model = LoadedModel(Path(config.model_dir), config.model_name, config.model_version)
+    named = Path(config.model_dir), config.model_name, config.model_version
+    model = LoadedModel(*named) if config.script is None else ScriptModel(*named, config.script)
     log.info("model %s version %d loaded", model.name, model.version)
     return Serving(service_dir=service_dir, config=config, model=model, keys=keys)
 

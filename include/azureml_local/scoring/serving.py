@@ -13,7 +13,8 @@ from azureml_local.insights.writer import RequestLog
 from azureml_local.scoring.config import INSIGHTS_FILE, ServiceConfig
 from azureml_local.scoring.keys import KeyRing
 from azureml_local.scoring.model import LoadedModel
-from azureml_local.scoring.swagger import build_swagger
+from azureml_local.scoring.script import ScriptModel
+from azureml_local.scoring.swagger import ServedModel, build_script_swagger, build_swagger
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Serving:
 
     service_dir: Path
     config: ServiceConfig
-    model: LoadedModel
+    model: LoadedModel | ScriptModel
     keys: KeyRing
     insights: RequestLog | None = None
     swagger: bytes = b""
@@ -37,17 +38,20 @@ class Serving:
 
     def describe(self) -> None:
         """Make `swagger` anew from the configuration and the model."""
-        self.swagger = msgspec.json.encode(
-            build_swagger(
-                service_name=self.config.name,
-                model_name=self.model.name,
-                model_version=self.model.version,
-                signature=self.model.signature,
-                sample_result=self.model.sample_result,
-                response_format=self.config.response_format,
-                auth_enabled=self.config.auth_enabled,
-            )
+        served = ServedModel(
+            service_name=self.config.name,
+            model_name=self.model.name,
+            model_version=self.model.version,
+            auth_enabled=self.config.auth_enabled,
         )
+        if isinstance(self.model, ScriptModel):
+            document = build_script_swagger(served)
+        else:
+            signature, result = self.model.signature, self.model.sample_result
+            document = build_swagger(
+                served, signature=signature, sample_result=result, response_format=self.config.response_format
+            )
+        self.swagger = msgspec.json.encode(document)
 
     async def switch_insights(self, on: bool) -> None:
         """Turn request telemetry on or off; off waits until what was recorded is on disk."""

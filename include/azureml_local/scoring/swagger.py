@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,37 +30,51 @@ _REFUSED = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    """What a document says of every service."""
+
+    service_name: str
+    model_name: str
+    model_version: int
+    auth_enabled: bool
+
+
 def build_swagger(
-    *,
-    service_name: str,
-    model_name: str,
-    model_version: int,
-    signature: ModelSignature,
-    sample_result: list[Label],
-    response_format: ResponseFormat,
-    auth_enabled: bool,
+    served: ServedModel, *, signature: ModelSignature, sample_result: list[Label], response_format: ResponseFormat
 ) -> dict[str, Any]:
     """The document. `sample_result` is what the model answers for the signature's first sample rows."""
+    output = _service_output(signature, sample_result[:_EXAMPLE_ROWS], response_format)
+    return _document(served, f", predicts {signature.label_column}", _service_input(signature), output)
+
+
+def build_script_swagger(served: ServedModel) -> dict[str, Any]:
+    """The document of a script of somebody's own: only the script knows what it takes and gives."""
+    anything: dict[str, Any] = {"type": "object", "example": {}}
+    return _document(served, ", scored by a script of its own", anything, anything)
+
+
+def _document(served: ServedModel, purpose: str, service_input: Any, service_output: Any) -> dict[str, Any]:
     document: dict[str, Any] = {
         "swagger": "2.0",
         "info": {
-            "title": service_name,
-            "description": f"Web service {service_name}: model {model_name} version {model_version}, "
-            f"predicts {signature.label_column}.",
-            "version": str(model_version),
+            "title": served.service_name,
+            "description": f"Web service {served.service_name}: model {served.model_name} version "
+            f"{served.model_version}{purpose}.",
+            "version": str(served.model_version),
         },
         "schemes": ["http"],
         "basePath": "/",
         "consumes": ["application/json"],
         "produces": ["application/json"],
-        "paths": {"/": {"get": _health()}, "/score": {"post": _score(auth_enabled)}},
+        "paths": {"/": {"get": _health()}, "/score": {"post": _score(served.auth_enabled)}},
         "definitions": {
-            "ServiceInput": _service_input(signature),
-            "ServiceOutput": _service_output(signature, sample_result[:_EXAMPLE_ROWS], response_format),
+            "ServiceInput": service_input,
+            "ServiceOutput": service_output,
             "ErrorResponse": _error_response(),
         },
     }
-    if auth_enabled:
+    if served.auth_enabled:
         document["securityDefinitions"] = {
             "Bearer": {
                 "type": "apiKey",

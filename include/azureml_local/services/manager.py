@@ -17,9 +17,10 @@ from azureml_local.services.allocation import PortAllocator
 from azureml_local.services.ports import PortRange
 from azureml_local.services.process import ServiceCommand, scoring_command
 from azureml_local.services.records import deployment, web_service
+from azureml_local.services.scripts import ScriptSource, install_script
 from azureml_local.services.supervisor import Supervisor, new_key
 from azureml_local.store.models import ModelStore
-from azureml_local.store.services import ServiceStore, StoredService
+from azureml_local.store.services import Deployment, ServiceStore, StoredService
 from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKeys, WebService
@@ -62,27 +63,31 @@ class ServiceManager:
         """Stop looking after the services. Their processes go on."""
         self._supervisor.stop()
 
-    def deploy(self, settings: DeploySettings, *, keys: ServiceKeys | None = None) -> WebService:
+    def deploy(
+        self, settings: DeploySettings, *, keys: ServiceKeys | None = None, script: ScriptSource | None = None
+    ) -> WebService:
         """Start creating the service or updating it in place; the same deployment again changes nothing.
 
-        `keys` are those of a new service, None for random ones.
+        `keys` are those of a new service, None for random ones. `script` serves the model in the place of this project.
 
-        :raises InvalidRequest: a bad name or size, or a model that is no AutoML run's.
+        :raises InvalidRequest: a bad name or size, or a model that is no AutoML run's and comes without a script.
         :raises NotFound: no such model version.
         :raises Conflict: another deployment of the service is under way, or no port is free.
         :raises StorageFull: no room; nothing was kept.
         """
         settings.validate()
-        if not self._models.is_of_automl(settings.model_name, settings.model_version):
+        if not self._models.is_of_automl(settings.model_name, settings.model_version) and script is None:
             raise InvalidRequest(
-                f"model {settings.model_name}:{settings.model_version} is somebody's own files; the local Azure ML "
-                "serves models of AutoML runs."
+                f"model {settings.model_name}:{settings.model_version} is somebody's own files, which only an entry "
+                "script of theirs can serve: deploy it with one, through the Azure ML SDK."
             )
         with self._supervisor.lock(settings.service_name):
             service = self._store.find(settings.service_name)
+            folder = self._home.service(settings.service_name)
+            wanted = deployment(settings, None if script is None else install_script(folder, script))
             if service is None:
-                service = self._create(settings, keys)
-            elif service.wanted == deployment(settings) and service.state in _UNDER_WAY_OR_DONE:
+                service = self._create(settings, wanted, keys)
+            elif service.wanted == wanted and service.state in _UNDER_WAY_OR_DONE:
                 service = self._adjust(service, settings)
             elif service.state is ServiceState.TRANSITIONING:
                 raise Conflict(
@@ -90,7 +95,7 @@ class ServiceManager:
                     f"{service.wanted.model_version}; deploy again when that has ended."
                 )
             else:
-                service = self._update(service, settings)
+                service = self._update(service, settings, wanted)
         self._supervisor.wake()
         return self._record(service)
 
@@ -98,7 +103,7 @@ class ServiceManager:
         """:raises NotFound:"""
         return self._record(self._require(name))
 
-    def wanted(self, name: str) -> DeploySettings:
+    def wanted(self, name: str) -> Deployment:
         """What was asked for last, with the tags and the insights switch as they are now; see `get` for what serves.
 
         :raises NotFound:
@@ -180,7 +185,7 @@ class ServiceManager:
         self._wait_until_followed(service, "the new key")
         return keys
 
-    def _create(self, settings: DeploySettings, keys: ServiceKeys | None) -> StoredService:
+    def _create(self, settings: DeploySettings, wanted: Deployment, keys: ServiceKeys | None) -> StoredService:
         name, now = settings.service_name, datetime.now(UTC)
         with self._ports.giving:
             service = StoredService(
@@ -189,7 +194,7 @@ class ServiceManager:
                 port=self._ports.free(),
                 generation=1,
                 state=ServiceState.TRANSITIONING,
-                wanted=deployment(settings),
+                wanted=wanted,
                 created_at=now,
                 updated_at=now,
                 app_insights_enabled=bool(settings.app_insights_enabled),
@@ -211,11 +216,11 @@ class ServiceManager:
             folder.mkdir(parents=True, exist_ok=True)
             write_keys(folder, keys)
 
-    def _update(self, service: StoredService, settings: DeploySettings) -> StoredService:
+    def _update(self, service: StoredService, settings: DeploySettings, wanted: Deployment) -> StoredService:
         enabled = settings.app_insights_enabled
         updated = replace(
             service,
-            wanted=deployment(settings),
+            wanted=wanted,
             state=ServiceState.TRANSITIONING,
             error="",
             refused="",

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from azureml_local.paths import Home
-from azureml_local.scoring.config import ServiceConfig
+from azureml_local.scoring.config import ScriptConfig, ServiceConfig
 from azureml_local.services.ports import http_url
-from azureml_local.store.services import StoredService
+from azureml_local.store.services import Deployment, StoredService
 from azureml_workspace.records import DeploySettings, WebService
 
 
-def deployment(settings: DeploySettings) -> DeploySettings:
+def deployment(settings: DeploySettings, script: ScriptConfig | None = None) -> Deployment:
     """What makes two deployments the same: all but the tags and the insights switch, which change without one."""
-    return replace(settings, tags={}, app_insights_enabled=None)
+    fields = replace(settings, tags={}, app_insights_enabled=None).to_dict()
+    return replace(Deployment.from_dict(fields), script=script)
 
 
 def web_service(service: StoredService, advertised_host: str | None = None) -> WebService:
@@ -56,4 +57,5 @@ def service_config(home: Home, service: StoredService) -> ServiceConfig:
         auth_enabled=wanted.auth_enabled,
         app_insights_enabled=service.app_insights_enabled,
         response_format=wanted.response_format,
+        script=wanted.script,
     )

@@ -8,10 +8,18 @@ from typing import Any
 
 from sqlalchemy import select
 
+from azureml_local.scoring.config import ScriptConfig
 from azureml_local.store.database import Database
 from azureml_local.store.schema import ServiceRow
 from azureml_workspace.records import DeploySettings
 from azureml_workspace.statuses import ServiceState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment(DeploySettings):
+    """What a service is asked to serve. `script` is somebody's own that serves the model, None for a package."""
+
+    script: ScriptConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +31,12 @@ class StoredService:
     port: int
     generation: int
     state: ServiceState
-    wanted: DeploySettings
+    wanted: Deployment
     created_at: datetime
     updated_at: datetime
     app_insights_enabled: bool
     tags: dict[str, str]
-    live: DeploySettings | None = None
+    live: Deployment | None = None
     error: str = ""
     refused: str = ""
 
@@ -70,7 +78,7 @@ def _stored(row: ServiceRow) -> StoredService:
         port=row.port,
         generation=row.generation,
         state=row.state,
-        wanted=DeploySettings.from_dict(row.wanted),
+        wanted=Deployment.from_dict(row.wanted),
         created_at=row.created_at,
         updated_at=row.updated_at,
         app_insights_enabled=row.app_insights_enabled,
@@ -81,8 +89,8 @@ def _stored(row: ServiceRow) -> StoredService:
     )
 
 
-def _settings(stored: dict[str, Any] | None) -> DeploySettings | None:
-    return None if stored is None else DeploySettings.from_dict(stored)
+def _settings(stored: dict[str, Any] | None) -> Deployment | None:
+    return None if stored is None else Deployment.from_dict(stored)
 
 
 def _row(service: StoredService) -> ServiceRow:

@@ -120,14 +120,13 @@ def test_models_of_own_files(server: AzureServer, trained: Run, tmp_path: Path) 
     assert (seen.version, seen.run_id) == (2, "")
     with pytest.raises(NotFound):
         workspace.get_model("own-files", 1)
-    with pytest.raises(InvalidRequest, match="own files"):
+    with pytest.raises(InvalidRequest, match="entry script"):
         workspace.deploy(DeploySettings(service_name="own-files", model_name="own-files", model_version=2))
 
 
 def test_a_web_service_from_its_deployment_to_its_end(server: AzureServer, trained: Run, tmp_path: Path) -> None:
     workspace = server.workspace()
     workspace.register_model("served", trained.run_id)
-    (tmp_path / "other.py").write_text("def init(): pass\ndef run(data): return data\n")
     best = trained.properties["best_child_run_id"]
     answers = run_sdk(
         server,
@@ -158,9 +157,8 @@ def test_a_web_service_from_its_deployment_to_its_end(server: AzureServer, train
         answer([service.state, service.tags, service.description, service.compute_type, list(service.get_keys())])
         answer(service.run(json.dumps({{"data": [{{"visits": 20, "colour": "red", "price": 0.5}}]}})))
         refusal(lambda: Model.deploy(ws, "by-sdk", [model], inference, configuration))
-        other = InferenceConfig(entry_script="other.py", environment=environment)
-        refusal(lambda: Model.deploy(ws, "other", [model], other, configuration))
-        refusal(lambda: service.update(models=[model], inference_config=other))
+        aks = AksWebservice.deploy_configuration()
+        refusal(lambda: Model.deploy(ws, "other", [model], inference, aks))
 
         service.update(enable_app_insights=True, tags={{"c": "d"}})
         service.wait_for_deployment()
@@ -177,14 +175,13 @@ def test_a_web_service_from_its_deployment_to_its_end(server: AzureServer, train
     assert answers[0] == ["Healthy", {"a": "b"}, "words", "ACI", ["p" * 32, "s" * 32]]
     assert answers[1] == '{"result":["yes"]}'
     assert "there is a web service 'by-sdk' already" in answers[2]
-    assert "no script of your own" in answers[3]
-    assert "no script of your own" in answers[4]
-    assert answers[5] == [True, {"c": "d"}, True, "s" * 32]
-    assert answers[6] == '{"result":["no"]}'
-    assert len(answers[7]) == 1
-    assert answers[8] == [0.5, 1.5]
-    assert answers[9] == [["by-sdk"], ["by-sdk"]]
-    assert "Response Code: 409" in answers[10]
+    assert "web services here are of type ACI" in answers[3]
+    assert answers[4] == [True, {"c": "d"}, True, "s" * 32]
+    assert answers[5] == '{"result":["no"]}'
+    assert len(answers[6]) == 1
+    assert answers[7] == [0.5, 1.5]
+    assert answers[8] == [["by-sdk"], ["by-sdk"]]
+    assert "Response Code: 409" in answers[9]
 
     seen = workspace.get_service("by-sdk")
     assert (seen.cpu_cores, seen.app_insights_enabled, seen.tags) == (0.5, True, {"c": "d"})
@@ -273,3 +270,108 @@ def operation_of(server: AzureServer, name: str) -> str:
     """The operation that the last deployment of a service began."""
     found = server.azure_workspace()._azure.json("GET", "modelmanagement", f"/services/{name}")  # type: ignore[attr-defined]
     return str(found["operationId"])
+
+
+OWN_SCRIPT = """
+import json, os
+from helper import shout
+
+def init():
+    global words
+    folder = os.environ["AZUREML_MODEL_DIR"]
+    words = open(os.path.join(folder, "own", "words.txt")).read()
+    print("init has read", len(words), "characters")
+
+def run(data):
+    given = json.loads(data)
+    if "fail" in given:
+        raise ValueError("as asked")
+    return {"said": shout(words), "given": given, "variable": os.environ["SOME_VARIABLE"]}
+"""
+
+
+def test_somebodys_own_script_serves_their_own_model(server: AzureServer, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "words.txt").write_text("hello")
+    for folder, helper in (("one", "upper"), ("two", "title")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "score.py").write_text(OWN_SCRIPT)
+        (tmp_path / folder / "helper.py").write_text(f"def shout(text): return text.{helper}()")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "score.py").write_text("import no_such_module")
+    answers = run_sdk(
+        server,
+        tmp_path,
+        """
+        import requests
+        from azureml.core import Environment, Model
+        from azureml.core.model import InferenceConfig
+        from azureml.core.webservice import AciWebservice, Webservice
+
+        model = Model.register(ws, "own", "own-script")
+        environment = Environment("own")
+        environment.environment_variables = {"SOME_VARIABLE": "value"}
+
+        def inference(folder):
+            return InferenceConfig(entry_script="score.py", source_directory=folder, environment=environment)
+
+        def ask(service, body, key):
+            headers = {"Authorization": f"Bearer {key}"}
+            reply = requests.post(service.scoring_uri, data=json.dumps(body), headers=headers)
+            return [reply.status_code, reply.json()]
+
+        configuration = AciWebservice.deploy_configuration(auth_enabled=True, enable_app_insights=True)
+        service = Model.deploy(ws, "own-script", [model], inference("one"), configuration)
+        service.wait_for_deployment()
+        key = service.get_keys()[0]
+        answer(ask(service, {"a": 1}, key))
+        answer(ask(service, {"fail": 1}, key)[0])
+        answer(ask(service, {"a": 1}, "wrong")[0])
+        answer(requests.get(service.swagger_uri).json()["definitions"]["ServiceInput"])
+        service.update(models=[model], inference_config=inference("two"))
+        service.wait_for_deployment()
+        answer(ask(Webservice(ws, "own-script"), {"a": 2}, key)[1]["said"])
+        service.update(models=[model], inference_config=inference("bad"))
+        try:
+            service.wait_for_deployment()
+        except Exception as error:
+            answer(str(error))
+        answer(ask(service, {"a": 3}, key)[1]["said"])
+        answer(service.get_logs())
+        """,
+    )
+    assert answers[0] == [200, {"said": "HELLO", "given": {"a": 1}, "variable": "value"}]
+    assert answers[1:3] == [500, 401]
+    assert answers[3] == {"type": "object", "example": {}}
+    assert answers[4] == "Hello"
+    assert "No module named 'no_such_module'" in answers[5]
+    assert answers[6] == "Hello"
+    assert "init has read 5 characters" in answers[7]
+    assert "ValueError: as asked" in answers[7]
+
+    workspace = server.workspace()
+    told = settle(lambda: workspace.service_requests("own-script"), lambda seen: seen.count >= 5)
+    assert told.by_status == {"200": 3, "401": 1, "500": 1}
+    seen = workspace.get_service("own-script")
+    assert (seen.model_name, seen.state) == ("own-script", ServiceState.UNHEALTHY)
+    workspace.delete_service("own-script")
+    assert not (server.home / "services" / "own-script").exists()
+
+
+def test_values_that_training_saw(server: AzureServer, trained: Run, tmp_path: Path) -> None:
+    """What is sent with a deployment, for the service's telemetry."""
+    answers = run_sdk(
+        server,
+        tmp_path,
+        """
+        from types import SimpleNamespace
+        from azureml_workspace.azure_v1.sdk.categories import categories_of
+
+        session = SimpleNamespace(workspace=ws)
+        known = {"dataset": "shop:1", "dataset_rows": "400"}
+        answer(categories_of(session, known, ["colour", "bought"]))
+        answer(categories_of(session, {**known, "dataset_rows": "1000000"}, ["colour"]))
+        answer(categories_of(session, {**known, "dataset": "gone:1"}, ["colour"]))
+        """,
+    )
+    assert answers == [{"colour": ["blue", "green", "red"], "bought": ["no", "yes"]}, {}, {}]

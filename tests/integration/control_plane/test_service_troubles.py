@@ -22,15 +22,14 @@ from azureml_local.services.ports import PortRange
 from azureml_local.services.process import answers
 from azureml_local.services.supervisor import Supervisor
 from azureml_local.store.database import Database
-from azureml_local.store.services import ServiceStore, StoredService
-from azureml_workspace.records import DeploySettings
+from azureml_local.store.services import Deployment, ServiceStore, StoredService
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.integration
 
 NAME = "svc"
 ANY_PORT = PortRange(0, 0)
-FIRST = DeploySettings(service_name=NAME, model_name="bank", model_version=1)
+FIRST = Deployment(service_name=NAME, model_name="bank", model_version=1)
 CRASHING = replace(FIRST, model_version=2)
 
 CRASH = """
@@ -89,7 +88,7 @@ class Services:
 
         return eventually(look, what=f"{state.value} {text}")
 
-    def ask(self, settings: DeploySettings) -> None:
+    def ask(self, settings: Deployment) -> None:
         with self.supervisor.lock(NAME):
             self.supervisor.ask(replace(self.get(), wanted=settings, state=ServiceState.TRANSITIONING, error=""))
 

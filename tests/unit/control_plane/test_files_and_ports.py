@@ -17,10 +17,9 @@ from azureml_local.files import (
 )
 from azureml_local.services.ports import PortRange, http_url, require_host_name
 from azureml_local.services.records import web_service
-from azureml_local.store.services import StoredService
+from azureml_local.store.services import Deployment, StoredService
 from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import Conflict, InvalidRequest, StorageFull
-from azureml_workspace.records import DeploySettings
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.unit
@@ -104,7 +103,7 @@ def test_hosts_that_can_be_advertised(host: str) -> None:
 
 
 def test_a_service_is_reached_under_the_advertised_host() -> None:
-    settings = DeploySettings(service_name="bank", model_name="bank", model_version=1)
+    settings = Deployment(service_name="bank", model_name="bank", model_version=1)
     now = datetime.now(UTC)
     service = StoredService(
         name="bank",

@@ -18,15 +18,14 @@ from azureml_local.services.ports import PortRange
 from azureml_local.services.process import ServiceProcess
 from azureml_local.store.database import Database
 from azureml_local.store.models import ModelStore
-from azureml_local.store.services import ServiceStore, StoredService
+from azureml_local.store.services import Deployment, ServiceStore, StoredService
 from azureml_workspace.errors import Conflict
-from azureml_workspace.records import DeploySettings
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.unit
 
 NAME = "svc"
-WANTED = DeploySettings(service_name=NAME, model_name="bank", model_version=1)
+WANTED = Deployment(service_name=NAME, model_name="bank", model_version=1)
 
 
 def deaf(folder: Path) -> list[str]:

@@ -10,13 +10,12 @@ from azureml_local.scoring.config import ServiceStatus
 from azureml_local.services import supervision
 from azureml_local.services.process import ServiceProcess
 from azureml_local.services.supervision import MOST_SILENT_PROBES, Watch, look_at
-from azureml_local.store.services import StoredService
-from azureml_workspace.records import DeploySettings
+from azureml_local.store.services import Deployment, StoredService
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.unit
 
-FIRST = DeploySettings(service_name="svc", model_name="bank", model_version=1)
+FIRST = Deployment(service_name="svc", model_name="bank", model_version=1)
 SECOND = replace(FIRST, model_version=2)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -14,9 +14,8 @@ from azureml_local.services.ports import PortRange
 from azureml_local.services.supervision import Watch
 from azureml_local.services.supervisor import Supervisor
 from azureml_local.store.database import Database
-from azureml_local.store.services import ServiceStore, StoredService
+from azureml_local.store.services import Deployment, ServiceStore, StoredService
 from azureml_workspace.errors import StorageFull
-from azureml_workspace.records import DeploySettings
 from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.unit
@@ -40,7 +39,7 @@ def test_one_service_in_trouble_stops_no_other_and_is_logged_once(
                 port=port,
                 generation=1,
                 state=ServiceState.TRANSITIONING,
-                wanted=DeploySettings(service_name=name, model_name="bank", model_version=1),
+                wanted=Deployment(service_name=name, model_name="bank", model_version=1),
                 created_at=NOW,
                 updated_at=NOW,
                 app_insights_enabled=False,

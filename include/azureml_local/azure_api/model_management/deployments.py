@@ -22,6 +22,8 @@ from azureml_local.azure_api.model_management.service_wire import (
 )
 from azureml_local.azure_api.model_management.wire import model_id, timestamp
 from azureml_local.azure_api.surface import Surface
+from azureml_local.services.scripts import source_of
+from azureml_local.store.services import Deployment
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import DeploySettings, WebService
 
@@ -52,8 +54,9 @@ class Deployments:
             raise Conflict(
                 f"there is a web service {settings.service_name!r} already; update it, or deploy with overwrite=True."
             )
-        self._scripts.require_served(body["environmentImageRequest"], settings.model_name, settings.model_version)
-        service = self._services.deploy(settings, keys=keys_of(body))
+        image = body["environmentImageRequest"]
+        with self._scripts.of(image, settings.model_name, settings.model_version) as script:
+            service = self._services.deploy(settings, keys=keys_of(body), script=script)
         operation = self._operations.begin(service.name, "Service")
         kept = {field: body.get(field) for field in _KEPT}
         self._keep(service, {**kept, "operationId": operation["id"]})
@@ -88,11 +91,7 @@ class Deployments:
             raise InvalidRequest(f"{', '.join(unknown)} of web service {name!r} cannot be changed here.")
         deploys = any(field in changed for field in _DEPLOYED_ANEW)
         if deploys:
-            settings = _changed_settings(self._services.wanted(name), changed)
-            if "environmentImageRequest" in changed:
-                image = changed["environmentImageRequest"]
-                self._scripts.require_served(image, settings.model_name, settings.model_version)
-            self._services.deploy(settings)
+            self._deploy_changed(self._services.wanted(name), changed)
         if changed.get("appInsightsEnabled") is not None:
             self._services.set_app_insights(name, enabled=bool(changed["appInsightsEnabled"]))
         if "kvTags" in changed:
@@ -101,6 +100,14 @@ class Deployments:
         kept = {field: changed[field] for field in _KEPT if field in changed}
         self._keep(service, {**self._kept(service), **kept, "operationId": operation["id"]})
         return operation
+
+    def _deploy_changed(self, wanted: Deployment, changed: Entity) -> None:
+        settings, image = _changed_settings(wanted, changed), changed.get("environmentImageRequest")
+        if image is None:
+            self._services.deploy(settings, script=None if wanted.script is None else source_of(wanted.script))
+            return
+        with self._scripts.of(image, settings.model_name, settings.model_version) as script:
+            self._services.deploy(settings, script=script)
 
     def delete(self, name: str) -> bool:
         """Stop and remove the service; whether there was one."""
