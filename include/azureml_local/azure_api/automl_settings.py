@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from azureml_local.automl.catalog import ALLOWED_MODELS
-from azureml_local.azure_api.history.shapes import ALL_ITERATIONS, LEAST_TIMEOUT_MINUTES
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import AutoMLSettings, DatasetVersion
 from azureml_workspace.texts import shown
+
+LEAST_TIMEOUT_MINUTES = 15
+"""The SDK refuses to read settings with a shorter time."""
+ALL_ITERATIONS = 1000
+"""What the SDK sends when only time bounds the trials."""
 
 _LONGEST_MINUTES = 24 * 60
 """The engine's limit; the SDK's own default is six days."""

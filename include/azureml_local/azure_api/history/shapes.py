@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from azureml_local.azure_api.addresses import TENANT_ID
+from azureml_local.azure_api.automl_settings import ALL_ITERATIONS, LEAST_TIMEOUT_MINUTES
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history.experiments import experiment_id
 from azureml_local.store.pipeline_run_records import PIPELINE_RUN
@@ -22,11 +23,6 @@ AUTOML_TYPE, SCRIPT_TYPE, PIPELINE_TYPE, STEP_TYPE = (
     "azureml.StepRun",
 )
 """Values of `runType`."""
-
-LEAST_TIMEOUT_MINUTES = 15
-"""The SDK refuses to read settings with a shorter time."""
-ALL_ITERATIONS = 1000
-"""What the SDK sends when only time bounds the trials."""
 
 
 def document(
