@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import (
     BlobBlock,
@@ -93,8 +94,16 @@ def test_whole_blobs(container: ContainerClient) -> None:
     blob.upload_blob(b"second", overwrite=True)
     assert blob.download_blob(validate_content=True).readall() == b"second"
     assert blob.download_blob(offset=2, length=3).readall() == b"con"
-    with pytest.raises(ResourceModifiedError):
-        blob.download_blob(etag=before, match_condition=_unmodified()).readall()
+    stale = {"etag": before, "match_condition": MatchConditions.IfNotModified}
+    for attempt in (
+        lambda: blob.download_blob(**stale).readall(),
+        lambda: blob.upload_blob(b"third", overwrite=True, **stale),
+        lambda: blob.delete_blob(**stale),
+    ):
+        with pytest.raises(ResourceModifiedError):
+            attempt()
+    fresh = {"etag": blob.get_blob_properties().etag, "match_condition": MatchConditions.IfNotModified}
+    blob.upload_blob(b"third", overwrite=True, **fresh)
     blob.delete_blob()
     assert not blob.exists()
     with pytest.raises(ResourceNotFoundError):
@@ -286,9 +295,3 @@ def test_blobs_outlive_the_server(tmp_path: Path) -> None:
         assert not stray.exists()
     finally:
         server.stop()
-
-
-def _unmodified() -> Any:
-    from azure.core import MatchConditions
-
-    return MatchConditions.IfNotModified

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,16 +150,15 @@ class BlobStore:
         *,
         content_type: str = DEFAULT_TYPE,
         metadata: Mapping[str, str] | None = None,
-        overwrite: bool = True,
+        check: Callable[[Blob | None], None] = lambda _: None,
     ) -> Blob:
         """Give what arrived its name. Readers of an earlier content go on undisturbed.
 
-        :raises StorageRefusal: there is one already, and it may not be overwritten.
+        `check` gets the blob that is there now (None: none), and raises what forbids to replace it.
         """
         with self._lock:
             before = self.find(container, name)
-            if before is not None and not overwrite:
-                raise StorageRefusal(409, "BlobAlreadyExists", f"The specified blob already exists: {name}")
+            check(before)
             self._index.execute(
                 "INSERT OR REPLACE INTO blobs (container, name, file, size, md5, content_type, metadata, modified) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -223,12 +222,13 @@ class BlobStore:
                 incoming.write(chunk)
             return self.put(container, name, incoming, incoming.finish())
 
-    def delete(self, container: str, name: str) -> bool:
-        """Remove the blob; False when there is none."""
+    def delete(self, container: str, name: str, check: Callable[[Blob], None]) -> bool:
+        """Remove the blob; False when there is none. `check` raises what forbids it."""
         with self._lock:
             found = self.find(container, name)
             if found is None:
                 return False
+            check(found)
             self._index.execute("DELETE FROM blobs WHERE container = ? AND name = ?", (container, name))
         found.path.unlink(missing_ok=True)
         return True

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from azureml_local.azure_api.storage.blobs import Blob
+from azureml_local.azure_api.storage.conditions import check_read
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal, not_found
 from azureml_local.azure_api.storage.service import Storage
 
@@ -80,11 +81,7 @@ def _find(request: Request, storage: Storage, container: str, name: str) -> Blob
     blob = storage.find(container, name)
     if blob is None:
         raise not_found(name)
-    wanted, known = request.headers.get("if-match", "*"), request.headers.get("if-none-match", "")
-    if wanted not in {"*", blob.etag}:
-        raise StorageRefusal(412, "ConditionNotMet", "the blob was changed meanwhile.")
-    if known in {"*", blob.etag}:
-        raise StorageRefusal(304, "ConditionNotMet", "the blob is the one that is known.")
+    check_read(request, blob)
     return blob
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from azureml_local.azure_api.storage.access import check_access
+from azureml_local.azure_api.storage.conditions import write_condition
 from azureml_local.azure_api.storage.listing import list_blobs
 from azureml_local.azure_api.storage.reading import content_response, properties_response
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal, not_found
@@ -37,7 +38,10 @@ def _container_routes(storage: Storage, container: str) -> list[Route]:
 
     async def read(request: Request) -> Response:
         await allowed(request)
-        if request.query_params.get("comp") == "list":
+        part = request.query_params.get("comp", "")
+        if part not in {"", "list"}:
+            raise StorageRefusal(400, "FeatureNotSupported", "only a container's list and properties can be read here.")
+        if part == "list":
             page = await run_in_threadpool(list_blobs, storage, container, request.query_params)
             return Response(page, headers=headers, media_type="application/xml")
         return Response(headers={**headers, "x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"})
@@ -60,6 +64,8 @@ def _container_routes(storage: Storage, container: str) -> list[Route]:
 def _blob_routes(storage: Storage, container: str) -> list[Route]:
     async def read(request: Request) -> Response:
         name = await allowed(request)
+        if request.query_params.get("comp", "") not in {"", "metadata" if request.method == "HEAD" else ""}:
+            raise StorageRefusal(400, "FeatureNotSupported", "only a blob's content and properties can be read here.")
         if request.method == "HEAD":
             return await run_in_threadpool(properties_response, request, storage, container, name)
         return await run_in_threadpool(content_response, request, storage, container, name)
@@ -72,7 +78,7 @@ def _blob_routes(storage: Storage, container: str) -> list[Route]:
     async def delete(request: Request) -> Response:
         name = await allowed(request)
         await run_in_threadpool(storage.check_writable, container, name)
-        if not await run_in_threadpool(storage.blobs.delete, container, name):
+        if not await run_in_threadpool(storage.blobs.delete, container, name, write_condition(request)):
             raise not_found(name)
         return Response(status_code=202, headers={"x-ms-version": API_VERSION})
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from azureml_local.azure_api.storage.blobs import DEFAULT_TYPE, Blob, BlobStore, Incoming
+from azureml_local.azure_api.storage.conditions import write_condition
 from azureml_local.azure_api.storage.names import check_metadata_name
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal
 
@@ -41,7 +42,7 @@ async def put(request: Request, blobs: BlobStore, container: str, name: str) -> 
                 received,
                 content_type=request.headers.get("x-ms-blob-content-type") or DEFAULT_TYPE,
                 metadata=metadata,
-                overwrite=request.headers.get("if-none-match") != "*",
+                check=write_condition(request),
             )
         )
     return _created(blob, blob.md5)
@@ -77,7 +78,7 @@ async def _put_block_list(
                 blobs.join_blocks(container, name, blocks, incoming),
                 content_type=request.headers.get("x-ms-blob-content-type") or DEFAULT_TYPE,
                 metadata=metadata,
-                overwrite=request.headers.get("if-none-match") != "*",
+                check=write_condition(request),
             )
 
     return _created(await run_in_threadpool(join), md5)
