@@ -24,6 +24,7 @@ from azureml_local.store.pipeline_run_records import (
     AUTOML_RUN_ID,
     MODEL,
     PASSED_ON,
+    REGISTRATION_SCRIPT,
     StepEnd,
     StepStart,
     StoredPipelineRun,
@@ -173,6 +174,11 @@ class Orchestrator:
         pipeline = self._pipelines.get(found.pipeline_id)
         definition = pipeline.definition
         if not log.exists():
+            script = found.run.properties.get(REGISTRATION_SCRIPT)
+            if script is not None:
+                tell(
+                    log, f"{script} is not run here: the local Azure ML registers the model itself, to the same effect"
+                )
             tell(log, f"registering the best model of run {automl.run_id} as {definition.model_name}")
         try:
             result = automl_result(self._home, automl)

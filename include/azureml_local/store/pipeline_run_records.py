@@ -15,6 +15,8 @@ PIPELINE_RUN, STEP_RUN = "pipeline", "step"
 PASSED_ON = ("best_child_run_id", "best_algorithm", "best_score")
 """Properties of the AutoML run that the pipeline run has too."""
 AUTOML_RUN_ID, MODEL = "automl_run_id", "model"
+REGISTRATION_SCRIPT = "registration_script"
+"""The property of a run in whose pipeline a script registers the model: the engine does it in the script's place."""
 RESERVED_PROPERTIES = frozenset(
     {
         "pipeline_id",

@@ -15,6 +15,7 @@ from azureml_local.azure_api.pipelines.endpoints import PipelineEndpoints
 from azureml_local.azure_api.pipelines.entities import ACTIVE, entity
 from azureml_local.azure_api.pipelines.graphs import (
     keep_graph,
+    nodes_of,
     origin_of,
     parameters_of,
     remember_origin,
@@ -22,8 +23,10 @@ from azureml_local.azure_api.pipelines.graphs import (
 from azureml_local.azure_api.surface import Surface
 from azureml_local.pipelines.manager import Submitted
 from azureml_local.pipelines.wire import read_submission
+from azureml_local.store.pipeline_run_records import REGISTRATION_SCRIPT
+from azureml_workspace.azure_v1.steps import SCRIPT
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
-from azureml_workspace.records import PipelineDefinition, PipelineSubmission, Run
+from azureml_workspace.records import REGISTER_STEP, PipelineDefinition, PipelineSubmission, Run
 from azureml_workspace.texts import shown
 
 _UNSUBMITTED = "unsubmitted-pipeline-run"
@@ -107,7 +110,7 @@ class Submissions:
             run_id=run_id,
             description=document["Description"],
             tags=document["tags"],
-            properties=document["Properties"],
+            properties={**document["Properties"], **self._registration(kept.pipeline_id)},
         )
         self._pipelines.submit(kept.pipeline_id, submitted)
 
@@ -119,9 +122,15 @@ class Submissions:
             submitted = replace(submitted, properties={**submitted.properties, SCHEDULE_ID: schedule_id})
         if origin is None:
             return submitted
+        submitted = replace(submitted, properties={**submitted.properties, **self._registration(pipeline_id)})
         # Nothing that the engine runs reads a parameter of the graph: AutoML's settings are in its step.
         _require_known(submitted.submission.parameters, parameters_of(self._documents, origin["GraphId"]))
         return replace(submitted, submission=replace(submitted.submission, parameters={}))
+
+    def _registration(self, pipeline_id: str) -> dict[str, str]:
+        """What is noted on a run in which the engine does the work of the registration's script."""
+        node = nodes_of(self._documents, pipeline_id).get(REGISTER_STEP)
+        return {} if node is None else {REGISTRATION_SCRIPT: f"{SCRIPT} of step {node.name}"}
 
 
 def _assigned(info: Mapping[str, Any]) -> dict[str, str]:
