@@ -75,10 +75,17 @@ class Origin:
 
     @classmethod
     def read(cls, description: str) -> Origin | None:
-        """What `described` wrote, None when it did not."""
-        _, found, text = description.rpartition(_HEADLINE)
-        if not found:
-            return None
+        """What `described` wrote, None when it did not, or somebody changed it by hand."""
+        _, *following = description.split(_HEADLINE)
+        while following:  # a description may hold the headline itself
+            found = cls._parse(_HEADLINE.join(following))
+            if found is not None:
+                return found
+            following.pop(0)
+        return None
+
+    @classmethod
+    def _parse(cls, text: str) -> Origin | None:
         try:
             content = json.loads(text)
             return cls(
@@ -87,7 +94,7 @@ class Origin:
                 variant_of=content["variant_of"],
             )
         except (ValueError, KeyError, TypeError, InvalidRequest):
-            return None  # somebody changed it by hand
+            return None
 
 
 @dataclass(frozen=True, kw_only=True)
