@@ -25,6 +25,10 @@ from azureml_workspace.statuses import FAILED_SERVICE_STATES, ServiceState
 
 _EXPAND = {"expand": "true"}
 _JSON_PATCH = "application/json-patch+json"
+_DELETING = "Deleting"
+"""A state in which Azure still shows a service that it was told to delete."""
+_SECONDS = 300.0
+"""For uploading the script, and reading what training saw; what Azure does then is not waited for."""
 _UNDER_WAY_OR_DONE = frozenset({ServiceState.TRANSITIONING, ServiceState.HEALTHY})
 _UPDATABLE = frozenset({ServiceState.HEALTHY, ServiceState.UNHEALTHY})
 
@@ -62,7 +66,7 @@ class ServiceCalls:
 
     def get_service(self, name: str) -> WebService:
         """Read the service; one that failed says why, with the end of its log."""
-        service = web_service(self._service("GET", name, query=_EXPAND))
+        service = self._read_service(name)
         if service.state not in FAILED_SERVICE_STATES:
             return service
         try:
@@ -78,7 +82,8 @@ class ServiceCalls:
         while page.get("nextLink"):
             page = self._azure.rest.json("GET", str(page["nextLink"]))
             found += page["value"]
-        return sorted(map(web_service, found), key=lambda service: service.name)
+        there = [entity for entity in found if entity.get("state") != _DELETING]
+        return sorted(map(web_service, there), key=lambda service: service.name)
 
     def delete_service(self, name: str) -> None:
         """Ask Azure to remove the service."""
@@ -99,12 +104,12 @@ class ServiceCalls:
 
     def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
         """Ask Application Insights, which knows of a request a few minutes after it was answered."""
-        service = web_service(self._service("GET", name, query=_EXPAND))
+        service = self._read_service(name)
         return request_summary(self._azure, name, enabled=service.app_insights_enabled, since_seconds=since_seconds)
 
     def service_keys(self, name: str) -> ServiceKeys:
         """Read both keys, of a service that has them."""
-        service = web_service(self._service("GET", name, query=_EXPAND))
+        service = self._read_service(name)
         if not service.auth_enabled:
             raise NotFound(f"service {name!r} was deployed without authentication (auth_enabled), so it has no keys.")
         return self._keys(name)
@@ -117,6 +122,13 @@ class ServiceCalls:
         # Repeating it sets the same key once more.
         self._service("POST", name, "/regenerateKeys", body=body, repeatable=True)
         return replace(keys, secondary=key) if secondary else replace(keys, primary=key)
+
+    def _read_service(self, name: str) -> WebService:
+        """:raises NotFound:"""
+        found = self._service("GET", name, query=_EXPAND)
+        if found.get("state") == _DELETING:
+            raise NotFound(f"web service {name!r} is being deleted.")
+        return web_service(found)
 
     def _keys(self, name: str) -> ServiceKeys:
         found = self._service("POST", name, "/listkeys", repeatable=True)
@@ -140,6 +152,7 @@ class ServiceCalls:
                 "variables": {RESPONSE_FORMAT_VARIABLE: settings.response_format},
                 **arguments,
             },
+            seconds=_SECONDS,
         )
         return self.get_service(settings.service_name)
 

@@ -50,7 +50,8 @@ class FakeAzure:
         self.sdk = self
         self.log: str | None = ""
 
-    def call(self, operation: str, arguments: Mapping[str, Any]) -> None:
+    def call(self, operation: str, arguments: Mapping[str, Any], *, seconds: float) -> None:
+        assert seconds > 0
         self.operations.append((operation, arguments))
         self.service = entity(state="Transitioning")
 
@@ -168,3 +169,9 @@ def test_a_service_of_another_kind_is_read_as_far_as_it_goes() -> None:
     azure = FakeAzure({"name": "other", "state": "Unschedulable", "createdTime": "2026-01-01T00:00:00Z"})
     service = Calls(azure).get_service("other")
     assert (service.state, service.model_name, service.scoring_uri) == (ServiceState.UNKNOWN, "", "")
+
+
+def test_a_service_that_is_being_deleted_is_gone() -> None:
+    azure = FakeAzure(entity(state="Deleting"))
+    with pytest.raises(NotFound, match="being deleted"):
+        Calls(azure).get_service("bank")

@@ -93,3 +93,37 @@ def test_a_full_disk_leaves_no_version(
     with pytest.raises(NotFound):
         models.get("bank")
     assert models.register("bank", completed, {}).version == 1
+
+
+def test_files_of_ones_own_are_versions_of_the_same_name(
+    models: ModelStore, completed: Run, home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    assert models.register("bank", completed, {}).version == 1
+    for version in (2, 3):  # another each time: nobody says that they are the same
+        made = models.register_files("bank", {"own/weights.bin": tmp_path / "weights.bin"}, {"stage": "dev"})
+        assert (made.version, made.run_id, made.tags) == (version, "", {"stage": "dev"})
+        assert (home.model("bank", version) / "own" / "weights.bin").read_bytes() == b"weights"
+    assert (models.is_of_automl("bank", 1), models.is_of_automl("bank", 2)) == (True, False)
+
+
+@pytest.mark.parametrize("path", ["../outside", "a/../b", "/absolute", "a//b", "."])
+def test_files_that_lead_out_of_the_model_are_refused(
+    models: ModelStore, home: Home, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidRequest, match="path"):
+        models.register_files("bank", {path: tmp_path / "file"}, {})
+    with pytest.raises(InvalidRequest, match="no files"):
+        models.register_files("bank", {}, {})
+    assert models.list_all() == []
+
+
+def test_tags_are_replaced_and_versions_deleted(models: ModelStore, completed: Run, home: Home) -> None:
+    models.register("bank", completed, {"stage": "dev"})
+    assert models.set_tags("bank", 1, {"owner": "ann"}).tags == {"owner": "ann"}
+    models.delete("bank", 1)
+    assert not home.model("bank", 1).exists()
+    for call in (lambda: models.get("bank"), lambda: models.delete("bank", 1), lambda: models.set_tags("bank", 1, {})):
+        with pytest.raises(NotFound):
+            call()

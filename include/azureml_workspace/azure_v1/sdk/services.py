@@ -15,8 +15,10 @@ from azureml_workspace.azure_v1.sdk.session import SdkSession
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from azureml.core import Model
+    from azureml.core import Environment, Model
     from azureml.core.model import InferenceConfig
+
+_SERVERS = ("azureml-defaults", "azureml-inference-server-http")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ def _inference(session: SdkSession, wanted: _Deployment) -> Iterator[tuple[Model
     with TemporaryDirectory(prefix="deploy-") as folder:
         files = inference_files(session, model, Path(folder))
         environment = Environment.from_conda_specification(f"{wanted.name}-environment", str(files.conda))
+        _add_inference_server(environment)
         environment.environment_variables = dict(wanted.variables)
         yield (
             model,
@@ -84,6 +87,13 @@ def _inference(session: SdkSession, wanted: _Deployment) -> Iterator[tuple[Model
                 entry_script=files.entry_script, source_directory=str(files.source), environment=environment
             ),
         )
+
+
+def _add_inference_server(environment: Environment) -> None:
+    """Azure does not add the server that runs the script; AutoML's own environments name it, older ones may not."""
+    packages = environment.python.conda_dependencies
+    if not any(str(package).startswith(_SERVERS) for package in packages.pip_packages):
+        packages.add_pip_package(_SERVERS[0])
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {"deploy_service": deploy_service, "update_service": update_service}
