@@ -33,23 +33,24 @@ def routes(surface: Surface) -> list[Route]:
     history, metrics = RunHistory(surface), RunMetrics(surface)
 
     def get(request: Request, _: Any) -> Any:
-        return {"run": _run(history.get(request.query_params.get("run_id", "")), metrics)}
+        run = history.get(request.query_params.get("run_id", ""))
+        return {"run": _run(run, metrics.of_run(run["runId"]))}
 
     def search(_: Request, body: Any) -> Any:
         wanted = as_object(body)
         parent = _parent_of(str(wanted.get("filter") or ""))
-        found = [
-            run
-            for key in wanted.get("experiment_ids") or []
-            for run in history.of_experiment(str(key))
-            if parent in (None, run["parentRunId"])
-        ]
+        keys = [str(key) for key in wanted.get("experiment_ids") or []]
+        if parent is None:
+            found = [run for key in keys for run in history.of_experiment(key)]
+        else:
+            found = [run for run in history.children(parent) if run["experimentId"] in keys]
         try:
             start, size = int(wanted.get("page_token") or 0), int(wanted.get("max_results") or _PAGE)
         except ValueError as error:
             raise InvalidRequest(f"page_token and max_results have to be numbers ({error}).") from error
         end = start + max(1, min(size, _PAGE))
-        page = {"runs": [_run(run, metrics) for run in found[start:end]]}
+        measured = metrics.of_runs(found[start:end])
+        page: dict[str, Any] = {"runs": [_run(run, measured[run["runId"]]) for run in found[start:end]]}
         return page | ({"next_page_token": str(end)} if end < len(found) else {})
 
     return [
@@ -68,11 +69,11 @@ def _parent_of(text: str) -> str | None:
     return found["single"] if found["single"] is not None else found["double"]
 
 
-def _run(run: Document, metrics: RunMetrics) -> Document:
+def _run(run: Document, metrics: Mapping[str, Document]) -> Document:
     tags = dict(run["tags"])
     if run["parentRunId"] is not None:
         tags["mlflow.parentRunId"] = run["parentRunId"]
-    numbers = {name: found for name, found in metrics.of_run(run["runId"]).items() if _is_number(found)}
+    numbers = {name: found for name, found in metrics.items() if _is_number(found)}
     return {
         "info": {
             "run_id": run["runId"],

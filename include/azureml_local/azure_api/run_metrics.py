@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import NotFound
+from azureml_workspace.records import ChildRun
 
 _KIND = "metrics"
 _SCALAR = "azureml.v1.scalar"
@@ -55,21 +56,38 @@ class RunMetrics:
 
     def of_run(self, run_id: str) -> dict[str, Document]:
         """Metrics as documents of the metric service, by name. :raises NotFound: no such run."""
-        run = self._history.get(run_id)
-        figures = self.figures(run)
-        logged = self._documents.find(_KIND, run_id) or {}
-        return {name: _scalar(run, name, value) for name, value in figures.items()} | logged
+        return self.of_runs([self._history.get(run_id)])[run_id]
 
-    def figures(self, run: Document) -> dict[str, float]:
-        """What the engine measured: of a trial its own, of a completed AutoML run those of its best trial."""
+    def of_runs(self, runs: Sequence[Document]) -> dict[str, dict[str, Document]]:
+        """The same of many runs, by run id; the trials of an AutoML run are read once."""
+        read: dict[str, dict[str, ChildRun]] = {}
+        found: dict[str, dict[str, Document]] = {}
+        for run in runs:
+            logged = self._documents.find(_KIND, run["runId"]) or {}
+            figures = self._figures(run, read)
+            found[run["runId"]] = {name: _scalar(run, name, value) for name, value in figures.items()} | logged
+        return found
+
+    def _figures(self, run: Document, read: dict[str, dict[str, ChildRun]]) -> dict[str, float]:
+        """What the engine measured: of a trial its own, of a completed AutoML run those of its best trial.
+
+        `read`: trials by AutoML run, as far as they were read already.
+        """
         best = run["tags"].get("automl_best_child_run_id")
         trial_id = best or run["runId"]
         parent_id = run["runId"] if best else run["parentRunId"]
         if run["properties"].get("azureml.runsource") != "automl" or parent_id is None:
             return {}
-        trials = {trial.run_id: trial for trial in self._workspace.runs.children(parent_id)}
-        metrics = trials[trial_id].metrics if trial_id in trials else {}
+        if parent_id not in read:
+            read[parent_id] = self._trials(parent_id)
+        metrics = read[parent_id][trial_id].metrics if trial_id in read[parent_id] else {}
         return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+    def _trials(self, run_id: str) -> dict[str, ChildRun]:
+        try:
+            return {trial.run_id: trial for trial in self._workspace.runs.children(run_id)}
+        except NotFound:  # the parent is a pipeline run
+            return {}
 
     def log(self, run_id: str, values: list[dict[str, Any]]) -> None:
         """Add values to metrics, or new metrics. :raises NotFound: no such run."""

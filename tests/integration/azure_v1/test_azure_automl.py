@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from tests.azure_server import AzureServer
 from tests.contract.conftest import LABEL, write_rows
 from tests.local_server import eventually
 
+from azureml_workspace.azure_v1.rest import AzureRest
+from azureml_workspace.azure_v1.sdk_process import SdkProcess
 from azureml_workspace.azure_v1.submissions import KEY_PROPERTY, MARKERS, properties_of
 from azureml_workspace.azure_v1.workspace import AzureWorkspace
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
@@ -77,6 +80,34 @@ def test_settings_reach_the_engine_and_its_result_comes_back(
     (of_engine,) = azure_server.workspace().list_child_runs(run.run_id)
     assert trial.parameters == of_engine.parameters
     assert trial.duration_seconds == pytest.approx(of_engine.duration_seconds, abs=0.01)
+
+
+def test_a_poll_is_one_request_and_never_the_sdk(
+    workspace: AzureWorkspace, settings: AutoMLSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = workspace.submit_automl(settings, submission_key="azure-automl-whole")
+    _completed(workspace, run.run_id)
+    asked: list[str] = []
+    call = AzureRest.call
+
+    def counted(rest: AzureRest, method: str, url: str, **request: Any) -> requests.Response:
+        asked.append(f"{method} {url.rpartition('/workspaces/')[2]}")
+        return call(rest, method, url, **request)
+
+    def no_sdk(*_: Any, **__: Any) -> None:
+        raise AssertionError("the SDK was started")
+
+    monkeypatch.setattr(AzureRest, "call", counted)
+    monkeypatch.setattr(SdkProcess, "call", no_sdk)
+    assert workspace.get_run(run.run_id).status is RunStatus.COMPLETED
+    assert asked == [f"GET local/runs/{run.run_id}"]
+    asked.clear()
+    assert workspace.automl_progress(run.run_id).trials_done == 1
+    assert len(asked) == 2, asked
+    asked.clear()
+    assert workspace.list_child_runs(run.run_id)[0].metrics
+    assert len(asked) == 3, asked
+    assert workspace.automl_result(run.run_id).metrics
 
 
 def test_a_crash_after_the_submission_does_not_lose_the_run(

@@ -68,7 +68,11 @@ class RunHistory:
     def children(self, run_id: str) -> list[Document]:
         """The runs whose parent it is. :raises NotFound:"""
         parent = self.get(run_id)
-        return [run for run in self._all(parent["experimentId"]) if run["parentRunId"] == run_id]
+        automl = self._automl(run_id)
+        if automl is None:
+            return [run for run in self._all(parent["experimentId"]) if run["parentRunId"] == run_id]
+        trials = [self._with_notes(trial) for trial in self._trials(automl)]
+        return trials + [made for made in self._documents.list_all(_MADE) if made["parentRunId"] == run_id]
 
     def of_experiment(self, key: str) -> list[Document]:
         """All runs of an experiment (its id), trials and steps too."""
@@ -161,12 +165,9 @@ class RunHistory:
 
     def _family(self, run: Run) -> Iterator[Document]:
         """The run, and its trials or steps."""
-        shown = self._shape(run)
-        yield shown
+        yield self._shape(run)
         if run.run_type == RUN_TYPE:
-            settings = self._workspace.runs.settings(run.run_id)
-            for child in self._workspace.runs.children(run.run_id):
-                yield child_run(child, run, settings, root=shown["rootRunId"])
+            yield from self._trials(run)
             return
         stored = self._workspace.pipelines.runs.find(run.run_id)
         for step in stored.steps if stored is not None else ():
@@ -182,15 +183,21 @@ class RunHistory:
 
     def _trial(self, run_id: str) -> Document | None:
         parent_id, separator, _ = run_id.rpartition("_")
-        if not separator:
+        run = self._automl(parent_id) if separator else None
+        if run is None:
             return None
+        return next((trial for trial in self._trials(run) if trial["runId"] == run_id), None)
+
+    def _automl(self, run_id: str) -> Run | None:
         try:
-            run = self._workspace.runs.get(parent_id)
+            return self._workspace.runs.get(run_id)
         except NotFound:
             return None
-        settings = self._workspace.runs.settings(parent_id)
-        trials = {child.run_id: child for child in self._workspace.runs.children(parent_id)}
-        return child_run(trials[run_id], run, settings, root=run.parent_run_id) if run_id in trials else None
+
+    def _trials(self, run: Run) -> list[Document]:
+        settings = self._workspace.runs.settings(run.run_id)
+        trials = self._workspace.runs.children(run.run_id)
+        return [child_run(trial, run, settings, root=run.parent_run_id) for trial in trials]
 
     def _shape(self, run: Run) -> Document:
         shown = self._shape_alone(run)
