@@ -27,7 +27,7 @@ from azureml.pipeline.core import (
     Pipeline, PipelineData, PipelineEndpoint, PipelineRun, PublishedPipeline, Schedule, ScheduleRecurrence,
     TrainingOutput,
 )
-from azureml.pipeline.steps import AutoMLStep, PythonScriptStep
+from azureml.pipeline.steps import AutoMLStep, AutoMLStepRun, PythonScriptStep
 from azureml.train.automl import AutoMLConfig
 
 def automl_step(**given):
@@ -80,12 +80,15 @@ def said(azure_server: AzureServer, folder: Path) -> dict[str, Any]:
     script = """
     pipeline = Pipeline(workspace=ws, steps=[automl_step()], description="steps of a notebook")
     run = Experiment(ws, "sdk-steps").submit(pipeline)
-    status = run.wait_for_completion(show_output=False)
+    status = run.wait_for_completion(show_output=True)
     for name in ("metrics_output", "best_model_output"):
         output = run.get_pipeline_output(name)
         output.download(".", show_progress=False)
         answer({"output": name, "path": output.path_on_datastore})
     (step,) = run.get_steps()
+    logs = step.get_details_with_logs()["logFiles"]
+    automl = AutoMLStepRun(step)
+    automl.get_default_metrics_output().get_port_data_reference().download("default", show_progress=False)
     again = PipelineRun(Experiment(ws, "sdk-steps"), run.id)
     published = run.publish_pipeline(name="Notebook's steps", description="from a run", version="1.0")
     answer({
@@ -94,6 +97,8 @@ def said(azure_server: AzureServer, folder: Path) -> dict[str, Any]:
         "again": again.get_status(),
         "step": [step.name, step.get_status(), step.id, step.get_properties()["StepType"]],
         "found": [found.id for found in run.find_step_run("automl_module")],
+        "logs": {name: logs[name] for name in ("JOBLOG", "STDOUT", "STDERR")},
+        "best": automl.get_best_child().id,
         "outputs": sorted(step.get_outputs()),
         "graph": [node.name for node in run.get_graph().nodes],
         "published": [published.id, published.name, published.version, published.status, published.endpoint],
@@ -114,6 +119,10 @@ def test_a_pipeline_of_one_automl_step_really_trains(
     assert "automl_module" in said["graph"]
     workspace = azure_server.workspace()
     result = workspace.automl_result(run_id)
+    assert said["best"] == result.best_child_run_id
+    assert "submitted by pipeline run" in said["logs"]["JOBLOG"]
+    assert "phase" in said["logs"]["STDOUT"]
+    assert said["logs"]["STDERR"] == ""
     metrics = json.loads((folder / said["metrics_output"]).read_text())
     assert metrics[result.best_child_run_id]["AUC_weighted"] == [pytest.approx(result.metrics["AUC_weighted"])]
     assert (folder / said["best_model_output"]).read_bytes() == workspace.read_run_file(run_id, "outputs/model.pkl")

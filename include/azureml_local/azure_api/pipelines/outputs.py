@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from azureml_local.azure_api.bodies import answering
@@ -16,8 +16,10 @@ from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.graphs import nodes_of
 from azureml_local.azure_api.pipelines.nodes import require_node
 from azureml_local.azure_api.pipelines.runs import require_run
-from azureml_local.azure_api.storage import ARTIFACTS, DATA
+from azureml_local.azure_api.storage import DATA
 from azureml_local.azure_api.surface import Surface
+from azureml_local.files import tail_lines
+from azureml_local.jobs.files import LOG_FILE
 from azureml_local.pipelines.files import STEP_LOG
 from azureml_workspace.errors import NotFound
 from azureml_workspace.records import StepRun
@@ -28,6 +30,9 @@ MODEL, METRICS = "Model", "Metrics"
 """Kinds of the SDK's `TrainingOutput`."""
 _MODEL_FILE = "outputs/model.pkl"
 _DATASTORE = "workspaceblobstore"
+_LOGS = {"joblog": STEP_LOG, "stdout": LOG_FILE}
+"""By the last part of the address. What a job writes to its standard error is in the log of its output."""
+_MOST_LINES = 5000
 
 
 def routes(surface: Surface) -> list[Route]:
@@ -48,17 +53,14 @@ def routes(surface: Surface) -> list[Route]:
 
     def log(request: Request, body: Any) -> Response:
         _, step = require_node(surface, request.path_params["id"], body)
-        if step.run_id is None:
-            raise NotFound(f"step {step.name} has not started, so it has no log.")
-        return JSONResponse(surface.storage.read_url(ARTIFACTS, f"ExperimentRun/dcid.{step.run_id}/{STEP_LOG}"))
+        file = _LOGS.get(request.path_params["kind"].lower())
+        lines = tail_lines(surface.workspace.home.run(step.run_id) / file, _MOST_LINES) if file and step.run_id else []
+        return PlainTextResponse("\n".join(lines))
 
     return [
         Route("/pipelines/PipelineRuns/{id}/Outputs", answering(node_outputs), methods=["POST"]),
         Route("/pipelines/PipelineRuns/{id}/PipelineRunOutputs/{name}", pipeline_output),
-        *(
-            Route(f"/pipelines/PipelineRuns/{{id}}/Graph/Shareable/{kind}", answering(log), methods=["POST"])
-            for kind in ("JobLog", "STDOUT", "STDERR")
-        ),
+        Route("/pipelines/PipelineRuns/{id}/Graph/Shareable/{kind}", answering(log), methods=["POST"]),
     ]
 
 
