@@ -24,7 +24,7 @@ from azureml_workspace.azure_v1.compute import ComputeCalls
 from azureml_workspace.azure_v1.datasets import DatasetCalls
 from azureml_workspace.azure_v1.history import HistoryRun
 from azureml_workspace.azure_v1.mlflow import metrics_of_children, metrics_of_run
-from azureml_workspace.azure_v1.run_files import BEST_CHILD_TAG, RunFileCalls
+from azureml_workspace.azure_v1.run_files import RunFileCalls
 from azureml_workspace.azure_v1.runs import AUTOML, run_type
 from azureml_workspace.azure_v1.submissions import properties_of
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
@@ -99,8 +99,8 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
             raise Conflict(f"run {run_id} is {run.status.value}; its result is there when it has completed.")
         if run.status is not RunStatus.COMPLETED:
             raise RunFailed(f"run {run_id} ended as {run.status.value}: {self._record(run).error}")
-        best_id = run.tags.get(BEST_CHILD_TAG)
-        if not best_id:
+        best_id = run.best_child_run_id
+        if best_id is None:
             raise RunFailed(f"run {run_id} completed and names no best child; look at its child runs.")
         best = child_record(self._history.get(best_id), metrics_of_run(self._azure, best_id))
         return AutoMLResult(

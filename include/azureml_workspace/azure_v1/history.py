@@ -34,6 +34,11 @@ class HistoryRun:
     properties: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def best_child_run_id(self) -> str | None:
+        """Of an AutoML run that completed; older ones say it in a property."""
+        return self.tags.get("automl_best_child_run_id") or self.properties.get("best_child_run_id_000") or None
+
 
 class RunHistory:
     """The runs of one workspace. An experiment's name is looked up once: run history gives its id with a run."""

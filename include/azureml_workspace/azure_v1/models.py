@@ -19,7 +19,6 @@ from azureml_workspace.texts import require_encodable
 RUN_PROPERTY = "automl_run_id"
 """Property of a model that names the AutoML run; Azure's own `runId` is that of the run's best child."""
 _TRIAL = re.compile(r"(AutoML_[0-9a-f-]{36})_\d+")
-_BEST_CHILD_TAG, _BEST_CHILD_PROPERTY = "automl_best_child_run_id", "best_child_run_id_000"
 _JSON_PATCH = "application/json-patch+json"
 _PAGE = 255
 
@@ -96,8 +95,8 @@ def _completed_run(azure: AzureConnection, run_id: str) -> HistoryRun:
 
 def _best_child_of(run: HistoryRun) -> str:
     """:raises RunFailed: it has none."""
-    best = run.tags.get(_BEST_CHILD_TAG) or run.properties.get(_BEST_CHILD_PROPERTY)
-    if not best:
+    best = run.best_child_run_id
+    if best is None:
         raise RunFailed(f"run {run.run_id}, of type {run.kind}, names no best child, so it has no model.")
     return best
 

@@ -8,7 +8,6 @@ from azureml_workspace.azure_v1.artifacts import RunArtifacts
 from azureml_workspace.azure_v1.runs import RunCalls
 from azureml_workspace.errors import NotFound
 
-BEST_CHILD_TAG = "automl_best_child_run_id"
 _TAIL_BYTES = 1024 * 1024
 
 
@@ -46,5 +45,5 @@ class RunFileCalls(RunCalls):
 
     def _holders(self, run_id: str) -> list[str]:
         """The runs whose files are those of this run. :raises NotFound:"""
-        best = self._history.get(run_id).tags.get(BEST_CHILD_TAG)
+        best = self._history.get(run_id).best_child_run_id
         return [run_id, best] if best else [run_id]
