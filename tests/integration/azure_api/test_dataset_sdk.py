@@ -99,10 +99,11 @@ def test_versions_are_those_of_the_engine(server: AzureServer, tmp_path: Path) -
         answer(register())
         table = Dataset.Tabular.from_delimited_files((store, "versions/a.csv")).keep_columns(["c"])
         answer(table.register(ws, "versions", create_new_version=True).version)
+        table = Dataset.Tabular.from_delimited_files((store, "versions/a.csv"), include_path=True)
         try:
-            table.take(1).register(ws, "versions", create_new_version=True)
+            table.register(ws, "versions", create_new_version=True)
         except Exception as error:
-            answer("take" in str(error))
+            answer("include_path" in str(error))
         """,
     )
     assert native.version == 1
@@ -160,26 +161,59 @@ def test_data_frames_and_files(server: AzureServer, tmp_path: Path) -> None:
         answer(sorted(Path(path).read_text() for path in Dataset.get_by_name(ws, "files").download("got")))
         both = Dataset.Tabular.from_delimited_files((store, "folder/*.csv")).register(ws, "both")
         answer(sorted(both.to_pandas_dataframe().w))
-        first = both.take(1).register(ws, "first")
-        answer([first.version, len(Dataset.get_by_name(ws, "first").to_pandas_dataframe())])
-        answer({name: dataset.version for name, dataset in ws.datasets.items() if name in ("files", "both", "first")})
+        paths = Dataset.Tabular.from_delimited_files((store, "folder/*.csv"), include_path=True).register(ws, "paths")
+        answer([paths.version, sorted(Dataset.get_by_name(ws, "paths").to_pandas_dataframe().w)])
+        answer({name: dataset.version for name, dataset in ws.datasets.items() if name in ("files", "both", "paths")})
         """,
     )
     assert answers[0] == [1, [1, 2]]
     assert answers[1] == [1, ["/one.csv", "/two.csv"]]
     assert answers[2] == ["w\none\n", "w\ntwo\n"]
     assert answers[3] == ["one", "two"]
-    assert answers[4] == [1, 1]
-    assert answers[5] == {"files": 1, "both": 1, "first": 1}
+    assert answers[4] == [1, ["one", "two"]]
+    assert answers[5] == {"files": 1, "both": 1, "paths": 1}
     workspace = server.workspace()
     assert workspace.take_rows("frame", 1, 5) == [
         {"n": 1, "x": 0.5, "w": "a", "flag": True},
         {"n": 2, "x": None, "w": None, "flag": False},
     ]
     assert workspace.get_dataset("both").rows == 2
-    for untaken in ("files", "first"):
+    for untaken in ("files", "paths"):
         with pytest.raises(NotFound):
             workspace.get_dataset(untaken)
+
+
+def test_transformations_give_the_engine_the_rows_that_the_sdk_sees(server: AzureServer, tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("n,w\n" + "".join(f"{n},0{n}\n" for n in range(500)))
+    answers = run_sdk(
+        server,
+        tmp_path,
+        """
+        from azureml.core import Dataset
+
+        store = ws.get_default_datastore()
+        Dataset.File.upload_directory(".", (store, "split"), pattern="*.csv", overwrite=True, show_progress=False)
+        table = Dataset.Tabular.from_delimited_files((store, "split/split.csv"))
+        train, test = table.random_split(0.8, seed=7)
+        for name, part in (("train", train), ("test", test), ("some", table.skip(3).take(2).drop_columns(["w"]))):
+            answer(sorted(part.register(ws, name).to_pandas_dataframe().n.tolist()))
+        answer(sorted(table.filter(table["n"] < 2).register(ws, "few").to_pandas_dataframe().n.tolist()))
+        bare = Dataset.Tabular.from_delimited_files((store, "split/split.csv"), header=False)
+        answer(list(bare.register(ws, "bare").to_pandas_dataframe().columns))
+        try:
+            table.filter(table["n"] > 900).register(ws, "none")
+        except Exception as error:
+            answer(str(error))
+        """,
+    )
+    workspace = server.workspace()
+    for name, seen in zip(("train", "test", "some", "few"), answers, strict=False):
+        assert sorted(row["n"] for row in workspace.take_rows(name, 1, 500)) == seen
+    assert sorted(answers[0] + answers[1]) == list(range(500))
+    assert 300 < len(answers[0]) < 500
+    assert answers[2:4] == [[3, 4], [0, 1]]
+    assert [column.name for column in workspace.get_dataset("bare").columns] == answers[4]
+    assert "no rows" in answers[5]
 
 
 def test_a_file_at_a_web_address(server: AzureServer, web_file: str, tmp_path: Path) -> None:

@@ -61,6 +61,22 @@ def test_selections() -> None:
     assert table.selections == (Selection(columns=("a", "b"), kept=False), Selection(columns=("c",), kept=True))
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (READ, "take: 3"),
+        (READ.replace("all_files_same_headers", "no_header"),),
+        (READ.replace("iso88591", "klingon"),),
+        ("read_json_lines:\n      encoding: utf8", "keep_columns: a"),
+    ],
+)
+def test_what_the_native_engine_has_to_do(steps: tuple[str, ...]) -> None:
+    table = read_table(dataflow(*steps))
+    assert table.native is not None
+    assert table.native.startswith("---\ntype: mltable")
+    assert (table.reader, table.selections) == (None, ())
+
+
 def test_what_is_written_can_be_read() -> None:
     table = read_table(parquet_dataflow("workspaceblobstore", "registered-datasets/k/data.parquet"))
     assert table.reader is None
@@ -75,10 +91,9 @@ def test_what_is_written_can_be_read() -> None:
         (json.dumps({"meta": {"RsDataflow": "a: ["}}), "cannot be read"),
         (json.dumps({"meta": {"RsDataflow": "- 1"}}), "cannot be read"),
         (dataflow(), "files"),
-        (dataflow(READ, "take: 3"), "take"),
-        (dataflow(READ.replace("iso88591", "klingon")), "klingon"),
-        (dataflow(READ.replace("all_files_same_headers", "no_header")), "first row"),
-        (dataflow("read_json_lines:\n      encoding: utf8"), "read_json_lines"),
+        (dataflow(READ, "extract_columns_from_partition_format: x"), "partition_format"),
+        (dataflow(f"{READ}\n      include_path_column: true"), "include_path"),
+        (dataflow("read_sql: x"), "read_sql"),
         (dataflow(READ, paths='file: "wasbs://c@a.blob.core.windows.net/x.csv"'), "wasbs"),
     ],
 )

@@ -114,8 +114,8 @@ def test_what_the_engine_cannot_take_over(surface: Surface, catalog: Catalog) ->
     with pytest.raises(InvalidRequest, match="no tables"):
         register(catalog, "files", definition("one.csv"))
     register(catalog, "people", definition("one.csv"))
-    with pytest.raises(InvalidRequest, match="take"):
-        register(catalog, "people", definition("one.csv", "take: 1"))
+    with pytest.raises(InvalidRequest, match="partition"):
+        register(catalog, "people", definition("one.csv", "extract_columns_from_partition_format: x"))
     assert catalog.get("people").version == 1
 
 

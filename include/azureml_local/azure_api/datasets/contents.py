@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 from azureml_local.azure_api.datasets.dataflow import DataPath, Delimited, Selection, Table
+from azureml_local.azure_api.datasets.native_engine import write_parquet
 from azureml_local.azure_api.datastores import container_of
 from azureml_local.azure_api.storage import Storage
 from azureml_local.store.uploads import Upload
@@ -30,7 +31,7 @@ def take_over(table: Table, storage: Storage, upload: Upload) -> TextFormat:
     """Write the table's rows into `upload`, and say how they are read there.
 
     One delimited file goes in as it is, byte for byte: it is then the version that registering this file natively
-    makes. Everything else is written as CSV.
+    makes. Everything else is written as CSV, by the SDK's native engine where the dataflow does more than to read.
 
     :raises InvalidRequest: there is no such file, or its content is not what the dataflow says.
     :raises Conflict: a file was replaced meanwhile.
@@ -44,6 +45,12 @@ def take_over(table: Table, storage: Storage, upload: Upload) -> TextFormat:
 
 
 def _write(table: Table, files: list[Path], upload: Upload) -> TextFormat:
+    if table.native is not None:
+        with TemporaryDirectory(dir=upload.folder) as temporary:
+            rows = Path(temporary) / "rows.parquet"
+            write_parquet(table.native, files, rows)
+            _convert_parquet([rows], (), upload)
+        return TextFormat()
     if table.reader is not None and len(files) == 1 and not table.selections:
         _copy(files[0], upload)
         return TextFormat.checked(table.reader.separator, table.reader.encoding)
@@ -142,6 +149,8 @@ def _convert_parquet(files: list[Path], selections: tuple[Selection, ...], uploa
                 if names is not None and columns != names:
                     raise InvalidRequest("the dataset's files do not have the same columns.")
                 chosen = _select(columns, selections)
+                if not chosen:
+                    raise InvalidRequest("the dataset has no rows, or no columns.")
                 if names is None:
                     _write_rows([chosen], upload)
                 names = columns

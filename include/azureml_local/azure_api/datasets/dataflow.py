@@ -28,6 +28,20 @@ _ENCODINGS = {
 _ONE_HEADER = frozenset({"all_files_same_headers", "from_first_file"})
 _WITHOUT_EFFECT = frozenset({"convert_column_types"})
 """The engine decides for itself of which kind a column is."""
+_NATIVE = frozenset(
+    {
+        "convert_column_types",
+        "drop_columns",
+        "filter",
+        "keep_columns",
+        "read_delimited",
+        "read_json_lines",
+        "read_parquet",
+        "sample",
+        "skip",
+        "take",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +74,20 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What a dataflow describes, when it is something that the engine can take over. `reader`: None is Parquet."""
+    """What a dataflow describes, when it is something that the engine can take over. `reader`: None is Parquet.
+
+    `native`: the MLTable document, when it does more than to read files and choose columns; then the SDK's native
+    engine has to run it.
+    """
 
     paths: tuple[DataPath, ...]
-    reader: Delimited | None
+    reader: Delimited | None = None
     selections: tuple[Selection, ...] = ()
+    native: str | None = None
+
+
+class _NotPlain(Exception):
+    """More than to read files and choose columns."""
 
 
 def mltable_of(dataflow: str) -> str:
@@ -87,7 +110,14 @@ def read_table(dataflow: str) -> Table:
         raise InvalidRequest(f"the dataset's dataflow cannot be read ({type(error).__name__}).") from error
     if not steps:
         raise InvalidRequest("the dataset is one of files, not of a table.")
-    return Table(paths=paths, reader=_reader(*steps[0]), selections=_selections(steps[1:]))
+    reader, options = steps[0][0], steps[0][1] if isinstance(steps[0][1], dict) else {}
+    if options.get("include_path_column"):
+        raise InvalidRequest("a dataset with a column of paths (include_path) cannot be taken over.")
+    try:
+        return Table(paths=paths, reader=_reader(reader, options), selections=_selections(steps[1:]))
+    except _NotPlain:
+        _require_native(steps)
+        return Table(paths=paths, native=mltable_of(dataflow))
 
 
 def parquet_dataflow(datastore: str, path: str) -> str:
@@ -120,17 +150,10 @@ def _path(entry: dict[str, str]) -> DataPath:
 def _reader(name: str, options: dict[str, Any]) -> Delimited | None:
     if name == "read_parquet":
         return None
-    if name != "read_delimited":
-        raise InvalidRequest(f"the local Azure ML cannot take over a dataset that is read with {name}.")
     encoding = str(options.get("encoding", "utf8"))
-    if encoding not in _ENCODINGS:
-        raise InvalidRequest(f"encoding {encoding!r} is not known; known are {', '.join(_ENCODINGS)}.")
-    if options.get("header", "all_files_same_headers") not in _ONE_HEADER:
-        raise InvalidRequest(
-            f"a delimited file has to name its columns in its first row (header is {options['header']!r})."
-        )
-    if options.get("include_path_column"):
-        raise InvalidRequest("a dataset with a column of paths (include_path) cannot be taken over.")
+    is_plain = encoding in _ENCODINGS and str(options.get("header", "all_files_same_headers")) in _ONE_HEADER
+    if name != "read_delimited" or not is_plain:
+        raise _NotPlain
     return Delimited(separator=str(options.get("delimiter", ",")), encoding=_ENCODINGS[encoding])
 
 
@@ -141,8 +164,15 @@ def _selections(steps: list[tuple[str, Any]]) -> tuple[Selection, ...]:
             columns = (options,) if isinstance(options, str) else tuple(map(str, options))
             found.append(Selection(columns=columns, kept=name == "keep_columns"))
         elif name not in _WITHOUT_EFFECT:
+            raise _NotPlain
+    return tuple(found)
+
+
+def _require_native(steps: list[tuple[str, Any]]) -> None:
+    """:raises InvalidRequest: a step is not among those that give the same rows wherever the files are."""
+    for name, _ in steps:
+        if name not in _NATIVE:
             raise InvalidRequest(
                 f"the local Azure ML cannot take over a dataset with the transformation {name}; write its rows to a "
                 "file, and register that."
             )
-    return tuple(found)
