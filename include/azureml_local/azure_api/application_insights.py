@@ -23,13 +23,16 @@ Table = dict[str, Any]
 _SERVICE = "(?P<service>[a-z0-9-]+)"
 _SCORING = (
     rf"requests \| where tostring\(customDimensions\['Service Name'\]\) == '{_SERVICE}' "
-    r"\| where name endswith '/score' \| summarize seen = sum\(itemCount\)"
+    r"\| where name endswith '/score' "
+    r"\| extend status = coalesce\(tostring\(customDimensions\['resultCode'\]\), resultCode\), "
+    r"ms = coalesce\(totimespan\(tostring\(customDimensions\['duration'\]\)\) / 1ms, duration\) "
+    r"\| summarize seen = sum\(itemCount\)"
 )
 _TOTALS = re.compile(
-    _SCORING + r", failed = sumif\(itemCount, toint\(resultCode\) >= 400\), mean_ms = avg\(duration\), "
-    r"p50_ms = percentile\(duration, 50\), p95_ms = percentile\(duration, 95\), p99_ms = percentile\(duration, 99\)"
+    _SCORING + r", failed = sumif\(itemCount, toint\(status\) >= 400\), mean_ms = avg\(ms\), "
+    r"p50_ms = percentile\(ms, 50\), p95_ms = percentile\(ms, 95\), p99_ms = percentile\(ms, 99\)"
 )
-_BY_STATUS = re.compile(_SCORING + r" by resultCode")
+_BY_STATUS = re.compile(_SCORING + r" by status")
 _ROWS = re.compile(
     rf"traces \| where message startswith 'airflow-azureml-scored {_SERVICE} ' \| summarize "
     r"rows = sum\(extract\('rows=\(\[0-9\]\+\)', 1, message, typeof\(long\)\)\), "
@@ -88,7 +91,7 @@ def _totals(summary: RequestSummary) -> Table:
 
 
 def _by_status(summary: RequestSummary) -> Table:
-    return _table({"resultCode": "string", "seen": "long"}, [list(pair) for pair in summary.by_status.items()])
+    return _table({"status": "string", "seen": "long"}, [list(pair) for pair in summary.by_status.items()])
 
 
 def _rows(summary: RequestSummary) -> Table:

@@ -1,8 +1,10 @@
 """A web service's requests, from the workspace's Application Insights.
 
-Azure's inference server notes a request in the table `requests`, with the service's name in a custom dimension, the
-path in `name` and its time in `duration` (ms). What the service prints goes to `traces`: the entry script prints one
-line per answer with the rows and the unseen values, because nothing else knows those.
+Azure's inference server (`azureml-inference-server-http`) notes a request in the table `requests`, with the path in
+`name` and the service's name among the custom dimensions. Status and time are there too: the columns `resultCode` and
+`duration` have them only from its oldest versions. What the service prints goes to `traces`: the entry script prints a
+line per answer with the rows and the unseen values, because nothing else knows those. The server itself knows of no
+keys, so a request whose key was refused does not reach it, and is not counted.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ _API_VERSION = "2018-04-20"
 # `itemCount` is how many requests a row stands for, should Application Insights take samples.
 _SCORING = (
     "requests | where tostring(customDimensions['Service Name']) == '{name}' | where name endswith '/score' "
+    "| extend status = coalesce(tostring(customDimensions['resultCode']), resultCode), "
+    "ms = coalesce(totimespan(tostring(customDimensions['duration'])) / 1ms, duration) "
     "| summarize seen = sum(itemCount)"
 )
 _TOTALS = (
-    _SCORING + ", failed = sumif(itemCount, toint(resultCode) >= 400), mean_ms = avg(duration), "
-    "p50_ms = percentile(duration, 50), p95_ms = percentile(duration, 95), p99_ms = percentile(duration, 99)"
+    _SCORING + ", failed = sumif(itemCount, toint(status) >= 400), mean_ms = avg(ms), "
+    "p50_ms = percentile(ms, 50), p95_ms = percentile(ms, 95), p99_ms = percentile(ms, 99)"
 )
-_BY_STATUS = _SCORING + " by resultCode"
+_BY_STATUS = _SCORING + " by status"
 _ROWS = (
     "traces | where message startswith 'airflow-azureml-scored {name} ' | summarize "
     "rows = sum(extract('rows=([0-9]+)', 1, message, typeof(long))), "
@@ -50,19 +54,22 @@ def request_summary(azure: AzureConnection, name: str, *, enabled: bool, since_s
         failed=int(totals["failed"] or 0),
         rows=int(rows["rows"] or 0),
         unseen_categories=int(rows["unseen"] or 0),
-        by_status={str(row["resultCode"]): int(row["seen"]) for row in by_status},
+        by_status={str(row["status"]): int(row["seen"]) for row in by_status},
         **latencies,
     )
 
 
 def _ask(azure: AzureConnection, query: str, since_seconds: float | None) -> list[dict[str, Any]]:
     """The rows of the answer, by column."""
+    body = {"query": query}
+    if since_seconds is not None:
+        body["timespan"] = f"PT{math.ceil(since_seconds)}S"
     component = str(azure.description["properties"]["applicationInsights"])
     answer = azure.rest.json(
         "POST",
         f"{azure.cloud.resource_manager}/{component.lstrip('/')}/query",
         query={"api-version": _API_VERSION},
-        body={"query": query, "timespan": None if since_seconds is None else f"PT{math.ceil(since_seconds)}S"},
+        body=body,
         repeatable=True,
     )
     try:

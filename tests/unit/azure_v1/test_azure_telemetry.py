@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from azureml_workspace.azure_v1.connection import AzureConnection
+from azureml_workspace.azure_v1.telemetry import request_summary
+from azureml_workspace.errors import ServiceUnavailable
+
+pytestmark = pytest.mark.unit
+
+COMPONENT = "/subscriptions/s/resourceGroups/g/providers/microsoft.insights/components/c"
+
+
+def table(*rows: dict[str, Any]) -> dict[str, Any]:
+    columns = [{"name": name, "type": "dynamic"} for name in rows[0]] if rows else []
+    return {"tables": [{"name": "PrimaryResult", "columns": columns, "rows": [list(row.values()) for row in rows]}]}
+
+
+class Insights:
+    """Answers in the order of the questions: totals, rows, statuses."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def json(self, method: str, url: str, **request: Any) -> Any:
+        self.asked.append((f"{method} {url}", request["body"]))
+        return self.answers.pop(0)
+
+    @property
+    def azure(self) -> AzureConnection:
+        return cast(
+            "AzureConnection",
+            SimpleNamespace(
+                rest=self,
+                cloud=SimpleNamespace(resource_manager="https://management.azure.com"),
+                description={"properties": {"applicationInsights": COMPONENT}},
+            ),
+        )
+
+
+def totals(seen: Any, failed: Any, latency: Any) -> dict[str, Any]:
+    return table({"seen": seen, "failed": failed} | dict.fromkeys(("mean_ms", "p50_ms", "p95_ms", "p99_ms"), latency))
+
+
+def test_a_summary() -> None:
+    insights = Insights(
+        totals(3, 1, 2.5),
+        table({"rows": 5, "unseen": 1}),
+        table({"status": "200", "seen": 2}, {"status": "400", "seen": 1}),
+    )
+    summary = request_summary(insights.azure, "bank", enabled=True, since_seconds=59.1)
+    assert (summary.count, summary.failed, summary.rows, summary.unseen_categories) == (3, 1, 5, 1)
+    assert (summary.p50_ms, summary.by_status) == (2.5, {"200": 2, "400": 1})
+    assert summary.since is not None
+    for place, body in insights.asked:
+        assert place == f"POST https://management.azure.com{COMPONENT}/query"
+        assert body["timespan"] == "PT60S"
+        assert "'bank'" in body["query"] or "airflow-azureml-scored bank " in body["query"]
+
+
+@pytest.mark.parametrize("nothing", [None, "NaN"])
+def test_no_requests(nothing: Any) -> None:
+    """Kusto sums nothing to null, or to zero, and has NaN for the mean of nothing."""
+    insights = Insights(totals(0, None, nothing), table({"rows": None, "unseen": 0}), table())
+    summary = request_summary(insights.azure, "bank", enabled=False, since_seconds=None)
+    assert (summary.count, summary.failed, summary.rows, summary.mean_ms, summary.by_status) == (0, 0, 0, None, {})
+    assert summary.since is None
+    assert "timespan" not in insights.asked[0][1]
+
+
+def test_an_answer_without_a_table_is_the_services_trouble() -> None:
+    with pytest.raises(ServiceUnavailable):
+        request_summary(Insights({"tables": []}).azure, "bank", enabled=True, since_seconds=None)
