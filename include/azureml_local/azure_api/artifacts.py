@@ -20,6 +20,7 @@ from azureml_local.azure_api.automl_reports import (
 from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
+from azureml_local.azure_api.paging import page_of
 from azureml_local.azure_api.storage import ARTIFACTS, Blob
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
@@ -44,11 +45,10 @@ def routes(surface: Surface) -> list[Route]:
 
     def list_all(request: Request, _: Any) -> Any:
         place = _Place(request)
-        start = int(request.query_params.get("continuationToken") or 0)
         found = list(artifacts.list_all(place.origin, place.container, place.path))
-        end = start + _PAGE
-        page = [_artifact(place.origin, place.container, path, blob) for path, blob in found[start:end]]
-        return {"value": page, "continuationToken": str(end) if end < len(found) else None, "nextLink": None}
+        part, token = page_of(found, token=request.query_params.get("continuationToken"), size=None, most=_PAGE)
+        values = [_artifact(place.origin, place.container, path, blob) for path, blob in part]
+        return {"value": values, "continuationToken": token, "nextLink": None}
 
     def list_addresses(request: Request, _: Any) -> Any:
         place = _Place(request)
@@ -63,16 +63,14 @@ def routes(surface: Surface) -> list[Route]:
 
     def describe(request: Request, _: Any) -> Any:
         place = _Place(request)
-        return _artifact(
-            place.origin,
-            place.container,
-            place.path,
-            artifacts.get(place.origin, place.container, place.path),
-        )
+        blob = artifacts.get(place.origin, place.container, place.path)
+        return _artifact(place.origin, place.container, place.path, blob)
 
     def create(request: Request, body: Any) -> Any:
         place = _Place(request)
-        paths = [str(wanted["path"]) for wanted in as_object(body).get("paths") or []]
+        paths = [str(as_object(wanted).get("path") or "") for wanted in as_object(body).get("paths") or []]
+        if not all(paths):
+            raise InvalidRequest("every one of paths is an object with a path.")
         names = {path: _name(place.origin, place.container, path) for path in paths}
         return {
             "artifacts": {path: _artifact(place.origin, place.container, path, None) for path in paths},

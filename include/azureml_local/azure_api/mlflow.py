@@ -17,6 +17,7 @@ from starlette.routing import Route
 from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
+from azureml_local.azure_api.paging import page_of
 from azureml_local.azure_api.run_metrics import RunMetrics
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest
@@ -44,14 +45,10 @@ def routes(surface: Surface) -> list[Route]:
             found = [run for key in keys for run in history.of_experiment(key)]
         else:
             found = [run for run in history.children(parent) if run["experimentId"] in keys]
-        try:
-            start, size = int(wanted.get("page_token") or 0), int(wanted.get("max_results") or _PAGE)
-        except ValueError as error:
-            raise InvalidRequest(f"page_token and max_results have to be numbers ({error}).") from error
-        end = start + max(1, min(size, _PAGE))
-        measured = metrics.of_runs(found[start:end])
-        page: dict[str, Any] = {"runs": [_run(run, measured[run["runId"]]) for run in found[start:end]]}
-        return page | ({"next_page_token": str(end)} if end < len(found) else {})
+        part, token = page_of(found, token=wanted.get("page_token"), size=wanted.get("max_results"), most=_PAGE)
+        measured = metrics.of_runs(part)
+        page: dict[str, Any] = {"runs": [_run(run, measured[run["runId"]]) for run in part]}
+        return page | ({"next_page_token": token} if token is not None else {})
 
     return [
         Route(f"{_API}/runs/get", answering(get)),

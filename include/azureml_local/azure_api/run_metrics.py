@@ -13,7 +13,7 @@ from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
 from azureml_local.azure_api.surface import Surface
-from azureml_workspace.errors import NotFound
+from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import ChildRun
 
 _KIND = "metrics"
@@ -92,6 +92,8 @@ class RunMetrics:
     def log(self, run_id: str, values: list[dict[str, Any]]) -> None:
         """Add values to metrics, or new metrics. :raises NotFound: no such run."""
         self._history.get(run_id)
+        if not all(isinstance(metric, dict) and isinstance(metric.get("name"), str) for metric in values):
+            raise InvalidRequest("values are metrics, each with its name.")
 
         def added(found: Document | None) -> Document:
             metrics = dict(found or {})

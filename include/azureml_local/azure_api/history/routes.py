@@ -14,6 +14,7 @@ from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history.experiments import experiment_id
 from azureml_local.azure_api.history.filters import parse_filter
 from azureml_local.azure_api.history.runs import RunHistory
+from azureml_local.azure_api.paging import page_of
 from azureml_local.azure_api.storage import ARTIFACTS, Storage
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
@@ -108,11 +109,12 @@ class _Calls:
         """The same for several runs at once."""
         name = self._experiment(request)["name"]
         runs, errors = {}, {}
-        for wanted in as_object(body).get("runs") or []:
+        for wanted in map(as_object, as_object(body).get("runs") or []):
+            run_id = str(wanted.get("runId") or "")
             try:
-                runs[wanted["runId"]] = self._history.change(wanted["runId"], name, wanted)
+                runs[run_id] = self._history.change(run_id, name, wanted)
             except WorkspaceError as error:
-                errors[wanted["runId"]] = {"error": {"code": "UserError", "message": str(error), "details": []}}
+                errors[run_id] = {"error": {"code": "UserError", "message": str(error), "details": []}}
         return {"runs": runs, "errors": errors}
 
     def get_details(self, request: Request, _: Any) -> Any:
@@ -146,7 +148,7 @@ class _Calls:
 
     def take_events(self, _: Request, body: Any) -> Any:
         """The same for several runs at once."""
-        for event in as_object(body).get("events") or []:
+        for event in map(as_object, as_object(body).get("events") or []):
             self._take(str(_field(event.get("data") or {}, "RunId")), event)
         return {"errors": []}
 
@@ -186,16 +188,8 @@ def _page(found: Sequence[Document], wanted: Mapping[str, Any]) -> dict[str, Any
     """The part of `found` that is wanted: `filter`, `orderby`, `top`, and from where the last page ended."""
     fulfils = parse_filter(wanted.get("filter"))
     chosen = _ordered([item for item in found if fulfils(item)], str(wanted.get("orderby") or ""))
-    try:
-        start, size = int(wanted.get("continuationToken") or 0), int(wanted.get("top") or _PAGE)
-    except ValueError as error:
-        raise InvalidRequest(f"top and continuationToken have to be numbers ({error}).") from error
-    end = start + max(1, size)
-    return {
-        "value": chosen[start:end],
-        "continuationToken": str(end) if end < len(chosen) else None,
-        "nextLink": None,
-    }
+    part, token = page_of(chosen, token=wanted.get("continuationToken"), size=wanted.get("top"), most=_PAGE)
+    return {"value": part, "continuationToken": token, "nextLink": None}
 
 
 def _ordered(found: list[Document], orderby: str) -> list[Document]:

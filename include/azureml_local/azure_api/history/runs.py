@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +24,11 @@ from azureml_local.store.runs import RUN_TYPE
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import AUTOML_STEP, Run
 from azureml_workspace.statuses import RunStatus
+from azureml_workspace.texts import shown
 
 _MADE, _NOTES = "run", "run-notes"
 """Kinds of documents: runs that the engine does not know, and what was written on those that it does."""
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}")
 _WRITABLE = ("description", "displayName")
 _SET_BY_MAKER = (
     *_WRITABLE,
@@ -94,6 +97,8 @@ class RunHistory:
         found = self.find(run_id)
         if found is None:
             self.experiments.get(experiment)
+            if not _RUN_ID.fullmatch(run_id):
+                raise InvalidRequest(f"{shown(run_id)} cannot be the id of a run: 1 to 256 of A-Z a-z 0-9 . _ -.")
             made = document(run_id, experiment=experiment, run_type=SCRIPT_TYPE, status="NotStarted", created=_now())
             return self._documents.change(_MADE, run_id, lambda seen: _changed(seen or made, changes, _SET_BY_MAKER))
         self.get(run_id, experiment_id(experiment))
@@ -245,6 +250,9 @@ class RunHistory:
 
 
 def _changed(run: Document, changes: Mapping[str, Any], allowed: tuple[str, ...]) -> Document:
+    for name in ("properties", "tags"):
+        if not isinstance(changes.get(name) or {}, dict):
+            raise InvalidRequest(f"{name} of a run are names with a value each, and not {shown(str(changes[name]))}.")
     properties = {name: str(value) for name, value in (changes.get("properties") or {}).items()}
     for name, value in properties.items():
         if run["properties"].get(name, value) != value:
