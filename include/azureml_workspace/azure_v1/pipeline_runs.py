@@ -97,7 +97,9 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
         """The run's children by the names of the steps; a step that has not started has none yet."""
         run = self._pipeline_run(run_id)
         children = sorted(self._history.children(run), key=lambda child: child.created)
-        origin = self._pipeline_of(run).made_from
+        pipeline_id = self._published.run(run_id).get("PipelineId")
+        origin = self._published.get(str(pipeline_id)).made_from if pipeline_id else None
+        # Of a pipeline that was not published here, nobody knows the steps before they start.
         names: Sequence[str] = [child.name for child in children] if origin is None else origin.definition.step_names
         # A step that Azure tried again has several children; the last one counts.
         by_name = {child.name: child for child in children}

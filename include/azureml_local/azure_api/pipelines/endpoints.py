@@ -115,8 +115,7 @@ class PipelineEndpoints:
         if not name.strip():
             raise InvalidRequest("Name of the pipeline endpoint is empty; give it a name.")
         engine = self._published.list_all(name)
-        if self._documents.find(_KIND, name) or any(self._is_native(one) for one in engine):
-            raise Conflict(f"there is a pipeline endpoint {shown(name)} already; add the pipeline to that.")
+        is_native = any(self._is_native(one) for one in engine)
         key = _engine_id(engine[0]) if engine else str(uuid.uuid4())
         document = {
             **entity(key),
@@ -126,7 +125,13 @@ class PipelineEndpoints:
             "Versions": {_FIRST: pipeline.pipeline_id},
             "DefaultVersion": _FIRST,
         }
-        self._documents.put(_KIND, name, document)
+
+        def made(before: Document | None) -> Document:
+            if before is not None or is_native:
+                raise Conflict(f"there is a pipeline endpoint {shown(name)} already; add the pipeline to that.")
+            return document
+
+        self._documents.change(_KIND, name, made)
         self._pass_on_default(document)
         return self.find(name)
 

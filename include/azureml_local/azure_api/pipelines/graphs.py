@@ -19,7 +19,6 @@ from azureml_workspace.records import AUTOML_STEP, REGISTER_STEP
 from azureml_workspace.texts import shown
 
 _GRAPH, _PUBLISHED = "pipeline-graph", "published-pipeline"
-STEP_TYPES = {AUTOML_STEP: "AutoMLStep", REGISTER_STEP: "PythonScriptStep"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +35,6 @@ class StepNode:
     name: str
     outputs: Mapping[str, str] = field(default_factory=dict)
     pipeline_outputs: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def step_type(self) -> str:
-        """The SDK's class of steps."""
-        return STEP_TYPES[self.step]
 
 
 def routes(surface: Surface) -> list[Route]:
@@ -93,7 +87,7 @@ def nodes_of(documents: Documents, pipeline_id: str) -> dict[str, StepNode]:
     """The nodes of a pipeline of the engine by the name of the step. One without a graph gets nodes of that name."""
     origin = origin_of(documents, pipeline_id)
     if origin is None:
-        return {step: _native_node(step) for step in STEP_TYPES}
+        return {step: _native_node(step) for step in (AUTOML_STEP, REGISTER_STEP)}
     nodes = msgspec.convert(_require(documents, origin["GraphId"])["Nodes"], list[StepNode])
     return {node.step: node for node in nodes}
 

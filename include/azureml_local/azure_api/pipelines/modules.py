@@ -1,4 +1,7 @@
-"""Data types, and modules: what a step consists of. Kept as the SDK sends them; what runs is decided by the graph."""
+"""Data types, data sources, and modules: what a step consists of and reads.
+
+Kept as the SDK sends them; what runs is decided by the graph.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from azureml_workspace.errors import NotFound
 from azureml_workspace.texts import shown
 
 _MODULE, _HASH, _DATA_TYPE = "pipeline-module", "pipeline-module-hash", "pipeline-data-type"
+_SOURCE, _SOURCE_HASH = "pipeline-data-source", "pipeline-data-source-hash"
 _FILES = (
     "AnyFile",
     "AzureBlobReference",
@@ -68,12 +72,27 @@ def routes(surface: Surface) -> list[Route]:
         return JSONResponse(_with_interface(require_module(documents, request.path_params["id"])))
 
     def find_module(request: Request) -> Response:
-        found = documents.find(_HASH, request.path_params["hash"])
-        if found is None:
-            raise NotFound("there is no module of this hash.")
+        found = _require(documents, _HASH, request.path_params["hash"])
         return JSONResponse(_with_interface(require_module(documents, found["Id"])))
 
+    def add_source(_: Request, body: Any) -> Document:
+        key = str(uuid.uuid4())
+        source = {**entity(key), **body, "Id": key, "UploadState": "Completed"}
+        documents.put(_SOURCE, key, source)
+        documents.put(_SOURCE_HASH, str(body.get("IdentifierHash")), {"Id": key})
+        return source
+
+    def read_source(request: Request) -> Response:
+        return JSONResponse(_require(documents, _SOURCE, request.path_params["id"]))
+
+    def find_source(request: Request) -> Response:
+        found = _require(documents, _SOURCE_HASH, request.path_params["hash"])
+        return JSONResponse(_require(documents, _SOURCE, found["Id"]))
+
     return [
+        Route("/pipelines/DataSources", answering(add_source), methods=["POST"]),
+        Route("/pipelines/DataSources/Hash/{hash}", find_source),
+        Route("/pipelines/DataSources/{id}", read_source),
         Route("/pipelines/DataTypes", data_types),
         Route("/pipelines/DataTypes", answering(add_data_type), methods=["POST"]),
         Route("/pipelines/Modules", answering(add_module), methods=["POST"]),
@@ -84,9 +103,14 @@ def routes(surface: Surface) -> list[Route]:
 
 def require_module(documents: Documents, key: str) -> Document:
     """:raises NotFound:"""
-    found = documents.find(_MODULE, key)
+    return _require(documents, _MODULE, key)
+
+
+def _require(documents: Documents, kind: str, key: str) -> Document:
+    """:raises NotFound:"""
+    found = documents.find(kind, key)
     if found is None:
-        raise NotFound(f"there is no module {shown(key)}.")
+        raise NotFound(f"there is no {kind.replace('-', ' ')} {shown(key)}.")
     return found
 
 

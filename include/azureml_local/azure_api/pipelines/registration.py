@@ -6,6 +6,7 @@ first line and its arguments, and the engine's registration is run in its place;
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def read_registration(surface: Surface, module: Document) -> Registration | None
     given = [str(argument.get("Value")) for argument in (module["StructuredInterface"] or {}).get("Arguments") or []]
     values = dict(zip(given[::2], given[1::2], strict=False))
     try:
-        tags = json.loads(values["--tags"])
+        tags = json.loads(base64.urlsafe_b64decode(values["--tags"]))
         return Registration(
             model_name=values["--model-name"], tags={str(name): str(value) for name, value in tags.items()}
         )

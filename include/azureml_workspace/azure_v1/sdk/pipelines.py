@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from tempfile import TemporaryDirectory
@@ -31,7 +32,8 @@ def publish_pipeline(
     """Build the pipeline and publish it; gives its id."""
     automl = AutoMLSettings.from_dict(settings)
     with TemporaryDirectory(prefix="automl-") as folder:
-        pipeline = _pipeline(session, automl, folder, ["--model-name", model_name, "--tags", json.dumps(model_tags)])
+        tags = base64.urlsafe_b64encode(json.dumps(model_tags).encode()).decode()
+        pipeline = _pipeline(session, automl, folder, ["--model-name", model_name, "--tags", tags])
         published = pipeline.publish(name=name, description=description, version=version)
     return str(published.id)
 
@@ -75,6 +77,7 @@ def _environment_of_script() -> RunConfiguration:
     from azureml.core.runconfig import RunConfiguration
 
     configuration = RunConfiguration()
+    configuration.docker.use_docker = True
     configuration.environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["azureml-core"])
     return configuration
 

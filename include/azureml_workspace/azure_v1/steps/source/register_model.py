@@ -7,6 +7,7 @@ Writes `outputs/model.json`: the model's name and version, and the run it comes 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def main() -> int:
         return 1
     best = _best_child(automl)
     tags = {
-        **json.loads(arguments.tags),
+        **json.loads(base64.urlsafe_b64decode(arguments.tags)),
         "pipeline_run_id": pipeline.id,
         "run_id": automl.id,
         "best_child_run_id": best.id,
@@ -44,7 +45,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model-name", required=True)
-    parser.add_argument("--tags", required=True, help="a JSON object")
+    parser.add_argument("--tags", required=True, help="a JSON object, in base64: no shell can change it")
     parser.add_argument("--automl-step", required=True, help="the name of the AutoML step")
     parser.add_argument("--best-model", help="the step's output: it makes this step wait for that one")
     return parser.parse_args()
