@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +11,27 @@ from typing import Any
 import pytest
 from tests.azure_server import AzureServer
 from tests.contract.conftest import LABEL, settle, write_rows
+from tests.sdk_script import run_sdk
 
 from azureml_workspace.azure_v1.published import Endpoint, Origin, PublishedPipelines
+from azureml_workspace.azure_v1.steps import SCRIPT, SOURCE
 from azureml_workspace.azure_v1.workspace import AzureWorkspace
 from azureml_workspace.errors import Conflict, InvalidRequest, ServiceUnavailable
-from azureml_workspace.records import AutoMLConfig, ComputeTarget, DatasetSource, PipelineDefinition, PipelineSubmission
+from azureml_workspace.records import (
+    AutoMLConfig,
+    ComputeTarget,
+    DatasetSource,
+    PipelineDefinition,
+    PipelineSubmission,
+    PublishedPipeline,
+    Run,
+)
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.integration
 
 COMPUTE = "variants"
+ONE_TRIAL = PipelineSubmission(parameters={"iterations": "1", "dataset_version": "latest"})
 
 
 @pytest.fixture(scope="module")
@@ -46,29 +59,74 @@ def entities(azure: AzureWorkspace, name: str) -> list[str]:
     return sorted(one.name for one in azure._published.list_all() if one.name.startswith(name))
 
 
-def test_other_limits_run_a_variant_that_is_no_version(azure: AzureWorkspace, azure_server: AzureServer) -> None:
-    base = azure.publish_pipeline(definition("variants-limits", model_tags={"team": "variants"}))
-    submission = PipelineSubmission(parameters={"iterations": "1", "dataset_version": "latest"})
-    run = azure.submit_pipeline(base.pipeline_endpoint, submission, submission_key="variants-1")
-    again = azure.submit_pipeline(base.endpoint, submission, submission_key="variants-2")
+@pytest.fixture(scope="module")
+def base(azure: AzureWorkspace) -> PublishedPipeline:
+    return azure.publish_pipeline(definition("variants-limits", model_tags={"team": "variants"}))
+
+
+@pytest.fixture(scope="module")
+def variant_run(azure: AzureWorkspace, base: PublishedPipeline) -> Run:
+    """A completed run of `base` with one trial, where two were published."""
+    run = azure.submit_pipeline(base.pipeline_endpoint, ONE_TRIAL, submission_key="variants-1")
+    run = settle(lambda: azure.get_run(run.run_id), lambda seen: seen.status.is_terminal, seconds=90)
+    assert run.status is RunStatus.COMPLETED, run.error
+    return run
+
+
+def test_other_limits_run_a_variant_that_is_no_version(
+    azure: AzureWorkspace, base: PublishedPipeline, variant_run: Run
+) -> None:
+    again = azure.submit_pipeline(base.endpoint, ONE_TRIAL, submission_key="variants-2")
     azure.cancel_run(again.run_id)
     assert len(entities(azure, "variants-limits")) == 2, "one variant serves both"
     assert [one.version for one in azure.list_pipelines("variants-limits")] == [1]
     assert azure.find_pipeline("variants-limits") == base
     # What it says is what was published: nobody publishes it again.
-    assert azure.publish_pipeline(definition("variants-limits", model_tags={"team": "variants"})) == base
+    assert azure.publish_pipeline(base.definition) == base
 
-    ended = settle(lambda: azure.get_run(run.run_id), lambda seen: seen.status.is_terminal, seconds=90)
-    assert ended.status is RunStatus.COMPLETED, ended.error
-    result = azure.pipeline_result(run.run_id)
+
+def test_its_result_is_that_of_the_pipeline(azure: AzureWorkspace, base: PublishedPipeline, variant_run: Run) -> None:
+    result = azure.pipeline_result(variant_run.run_id)
     assert (result.pipeline_id, result.pipeline_name, result.pipeline_version) == (base.pipeline_id, base.name, 1)
     assert result.dataset_version == 1
     trials = [trial for trial in azure.list_child_runs(result.automl.run_id) if trial.algorithm != "VotingEnsemble"]
     assert len(trials) == 1
     assert result.model.tags["team"] == "variants"
-    _, register = azure.list_step_runs(run.run_id)
+    _, register = azure.list_step_runs(variant_run.run_id)
     log = azure.run_log(register.run_id or "", "logs/step.log")
     assert "register_model.py of step register_model is not run here" in log
+
+
+def test_the_script_that_azure_runs_does_what_the_engine_does_in_its_place(
+    azure: AzureWorkspace, azure_server: AzureServer, variant_run: Run, tmp_path: Path
+) -> None:
+    automl, register = azure.list_step_runs(variant_run.run_id)
+    tags = base64.urlsafe_b64encode(json.dumps({"team": "a 'b' {c} $d"}).encode()).decode()
+    script = f"""
+    import runpy, sys
+    from azureml.core import Run
+    step = Run.get(ws, {register.run_id!r})
+    Run.get_context = classmethod(lambda cls, *_, **__: step)
+    for _ in range(2):
+        sys.argv = ["register_model.py", "--model-name", "variants-script", "--tags", {tags!r},
+                    "--automl-step", "automl", "--best-model", "unused"]
+        try:
+            runpy.run_path({str(SOURCE / SCRIPT)!r}, run_name="__main__")
+        except SystemExit as ended:
+            answer([ended.code, json.load(open("outputs/model.json"))])
+    """
+    first, second = run_sdk(azure_server, tmp_path, script)
+    assert first == second
+    code, written = first
+    assert code == 0
+    assert (written["name"], written["version"], written["run_id"]) == ("variants-script", 1, automl.run_id)
+    model = azure.get_model("variants-script")
+    result = azure.pipeline_result(variant_run.run_id)
+    assert (model.version, model.run_id) == (1, automl.run_id)
+    assert model.tags["team"] == "a 'b' {c} $d"
+    assert model.tags["best_child_run_id"] == result.automl.best_child_run_id
+    # Registering the run again finds what the script registered.
+    assert azure.register_model("variants-script", automl.run_id or "").version == 1
 
 
 def test_the_values_that_were_published_are_no_variant(azure: AzureWorkspace) -> None:
