@@ -153,6 +153,11 @@ class SdkProcess:
             # Turns the SDK's telemetry off, when it is there before the first import.
             "HBI_WORKSPACE_JOB": "true",
             "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
+            # Its own repeats: 224 s of silence after a 429, if nobody says otherwise. Ours are Airflow's retries.
+            "AZUREML_DEFAULT_RETRIES": "2",
+            "AZUREML_DEFAULT_BACKOFF": "1",
+            "AZUREML_DEFAULT_500_BACKOFF": "1",
+            "AZUREML_DEFAULT_503_BACKOFF": "1",
         }
         if self._settings.cloud_metadata_url is not None:
             own["ARM_CLOUD_METADATA_URL"] = self._settings.cloud_metadata_url

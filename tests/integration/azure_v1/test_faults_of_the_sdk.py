@@ -80,6 +80,13 @@ def test_a_trouble_that_lasts_ends_at_the_deadline_at_the_latest(wire: WireServe
     create(sdk, "after")
 
 
+def test_throttled_is_told_long_before_the_deadline(wire: WireServer, opened: AzureWorkspace) -> None:
+    """The SDK by itself repeats in silence for 224 s."""
+    wire.script.add(r"/dataset/", answers(429))
+    with pytest.raises(Throttled):
+        opened.get_dataset("throttled")
+
+
 def test_a_process_that_is_late_is_ended(wire: WireServer, sdk: SdkProcess) -> None:
     create(sdk, "warm")
     late = pid_of(sdk)
