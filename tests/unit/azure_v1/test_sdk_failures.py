@@ -60,6 +60,7 @@ def in_context(error: Exception, context: Exception) -> Exception:
         (AuthenticationException("no token"), Unauthorized),
         (caused(UserErrorException("no such dataset"), ServiceException(404)), NotFound),
         (Exception("Received bad response from Model Management Service:\nResponse Code: 409\nHeaders: ..."), Conflict),
+        (UserErrorException("Request failed (429): too many"), Throttled),
         (Exception("exit code 137"), ServiceUnavailable),
         (RuntimeError("whatever"), ServiceUnavailable),
         (ModuleNotFoundError("No module named 'azureml.pipeline'"), InvalidRequest),

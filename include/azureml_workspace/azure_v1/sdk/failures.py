@@ -10,7 +10,7 @@ from typing import Any
 from azureml_workspace.azure_v1.errors import error_of_status, retry_after_in
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Unauthorized, WorkspaceError
 
-_STATUS = re.compile(r"(?:Response Code|status code|Code)[\s\"':=]+(\d{3})\b", re.IGNORECASE)
+_STATUS = re.compile(r"(?:Response Code|status code|Code|Request failed)[\s\"':=(]+(\d{3})\b", re.IGNORECASE)
 _CALLERS_FAULT = {"UserErrorException", "ValidationException", "ConfigException", "ValueError"}
 _SIGN_IN = {"AuthenticationException", "AuthenticationError", "ClientAuthenticationError"}
 # No answer came: of `requests`, urllib3 and azure-core. What else is in the chain then says nothing.
