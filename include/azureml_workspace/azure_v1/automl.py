@@ -103,12 +103,14 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
         if best_id is None:
             raise RunFailed(f"run {run_id} completed and names no best child; look at its child runs.")
         best = child_record(self._history.get(best_id), metrics_of_run(self._azure, best_id))
+        primary = run.properties.get("primary_metric", "")
+        score = {} if best.score is None else {primary: best.score}
         return AutoMLResult(
             run_id=run_id,
             best_child_run_id=best_id,
             best_algorithm=best.algorithm,
-            primary_metric=run.properties.get("primary_metric", ""),
-            metrics=best.metrics,
+            primary_metric=primary,
+            metrics=score | best.metrics,
             validation=validation_of(run),
             child_runs=len(self._trials(run)),
             classes=classes_of(self._optional_file(best_id, _CONFUSION_MATRIX)),
