@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ from tests.azure_server import AzureServer
 from tests.contract.conftest import LABEL, write_rows
 from tests.local_server import eventually
 
+from azureml_local.jobs.files import PID_FILE
+from azureml_local.paths import Home
 from azureml_workspace.azure_v1.rest import AzureRest
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
 from azureml_workspace.azure_v1.submissions import KEY_PROPERTY, MARKERS, properties_of
 from azureml_workspace.azure_v1.workspace import AzureWorkspace
-from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
+from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
 from azureml_workspace.records import AutoMLSettings, ComputeTarget, DatasetSource
 from azureml_workspace.statuses import RunStatus
 
@@ -123,6 +128,24 @@ def test_a_crash_after_the_submission_does_not_lose_the_run(
     assert found.run_id == run.run_id
     assert workspace.submit_automl(settings, submission_key=key).run_id == run.run_id
     workspace.cancel_run(run.run_id)
+
+
+def test_a_run_that_fails_says_why(
+    azure_server: AzureServer, workspace: AzureWorkspace, settings: AutoMLSettings
+) -> None:
+    key = "azure-automl-killed"
+    long = replace(settings, iterations=None, experiment_timeout_minutes=5, allowed_models=())
+    run = workspace.submit_automl(long, submission_key=key)
+    pid_file = Home(azure_server.home).run(run.run_id) / PID_FILE
+    pid = eventually(lambda: pid_file.is_file() and json.loads(pid_file.read_text())["pid"], what="the job")
+    os.killpg(pid, signal.SIGKILL)
+    eventually(lambda: workspace.get_run(run.run_id).status.is_terminal, what="the end of the run")
+    ended = workspace.get_run(run.run_id)
+    assert ended.status is RunStatus.FAILED
+    assert "the job ended without a result" in ended.error
+    with pytest.raises(RunFailed, match="without a result"):
+        workspace.automl_result(run.run_id)
+    assert workspace.find_run(key) is None
 
 
 def test_a_refused_submission_leaves_no_run(workspace: AzureWorkspace, settings: AutoMLSettings) -> None:
