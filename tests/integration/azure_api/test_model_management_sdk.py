@@ -50,8 +50,10 @@ def test_models_of_a_run(server: AzureServer, trained: Run, tmp_path: Path) -> N
         tmp_path,
         f"""
         from pathlib import Path
-        from azureml.core import Model, Run
+        from azureml.core import Experiment, Model, Run
+        from azureml.train.automl.run import AutoMLRun
 
+        AutoMLRun(Experiment(ws, "{trained.experiment_name}"), "{trained.run_id}").register_model("by-automl")
         model = Model(ws, "native")
         answer([model.id, model.tags, model.run_id, model.experiment_name])
         made = Run.get(ws, "{best}").register_model(
@@ -75,9 +77,9 @@ def test_models_of_a_run(server: AzureServer, trained: Run, tmp_path: Path) -> N
     )
     assert answers[0] == ["native:1", {"made": "natively"}, trained.run_id, trained.experiment_name]
     assert answers[1] == ["by-sdk:1", {"a": "b"}, {"p": "q"}, best]
-    assert answers[2] == ["by-sdk:1", "native:1"]
+    assert answers[2] == ["by-automl:1", "by-sdk:1", "native:1"]
     assert answers[3] == ["by-sdk:1"]
-    assert answers[4] == ["by-sdk", "native"]
+    assert answers[4] == ["by-automl", "by-sdk", "native"]
     assert answers[5] == {"a": "b", "c": "d"}
     size = (server.home / "models" / "native" / "1" / "model.pkl").stat().st_size
     assert answers[6] == [size, size]

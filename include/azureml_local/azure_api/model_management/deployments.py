@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -76,7 +77,11 @@ class Deployments:
 
     def find(self, keep: Callable[[Entity], bool]) -> list[Entity]:
         """The services that `keep` is true of, by name."""
-        return [entity for entity in map(self._entity, self._services.list_all()) if keep(entity)]
+        found = []
+        for service in self._services.list_all():
+            with suppress(NotFound):  # deleted meanwhile
+                found.append(self._entity(service))
+        return [entity for entity in found if keep(entity)]
 
     def change(self, name: str, patch: Any) -> Document:
         """Apply a JSON patch; gives the operation.
@@ -92,7 +97,7 @@ class Deployments:
         deploys = any(field in changed for field in _DEPLOYED_ANEW)
         if deploys:
             self._deploy_changed(self._services.wanted(name), changed)
-        if changed.get("appInsightsEnabled") is not None:
+        elif changed.get("appInsightsEnabled") is not None:
             self._services.set_app_insights(name, enabled=bool(changed["appInsightsEnabled"]))
         if "kvTags" in changed:
             self._services.set_tags(name, tags_of(changed["kvTags"]))
@@ -130,7 +135,7 @@ class Deployments:
 
 def _changed_settings(wanted: DeploySettings, changed: Entity) -> DeploySettings:
     """:raises InvalidRequest: what is to be deployed is not one model with a known answer."""
-    settings = replace(wanted, app_insights_enabled=None, tags={})
+    settings = replace(wanted, app_insights_enabled=changed.get("appInsightsEnabled"), tags={})
     if "environmentImageRequest" in changed:
         image = changed["environmentImageRequest"]
         name, version = model_of(image)
