@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.texts import require_encodable
+
+T = TypeVar("T")
 
 Work = Callable[[Request, Any], Any]
 """Gets the request and its decoded body (an empty dict when there is none); gives what is to be sent as JSON, or a
@@ -46,3 +49,15 @@ def as_object(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest(f"the body is a JSON {type(body).__name__}; an object is expected.")
     return body
+
+
+class PascalBody(msgspec.Struct, rename="pascal"):
+    """A body, or a part of one, whose fields have their names in PascalCase."""
+
+
+def read(body: Any, kind: type[T]) -> T:
+    """:raises InvalidRequest: a field is missing, or of another type."""
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"the body cannot be used: {error}.") from error

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.bodies import PascalBody, answering, read
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.storage import ARTIFACTS
 from azureml_local.azure_api.surface import Surface
@@ -24,6 +25,32 @@ _NOTHING = "00000000-0000-0000-0000-000000000000"
 """The snapshot that every first one has as its parent: an empty folder."""
 
 
+class _Names(PascalBody):
+    file_names: list[str]
+
+
+class _Node(msgspec.Struct):
+    """A folder or a file of the tree."""
+
+    name: str
+    type: str
+    children: dict[str, _Node] | None = None
+
+
+class _Revision(PascalBody):
+    full_name: str
+    blob_uri: str
+
+
+class _Revisions(PascalBody):
+    file_nodes: list[_Revision] | None = None
+
+
+class _Snapshot(PascalBody):
+    dir_tree_node: _Node
+    file_revision_list: _Revisions | None = None
+
+
 def routes(surface: Surface) -> list[Route]:
     """`/content/snapshots`."""
     documents, storage = surface.documents, surface.storage
@@ -33,7 +60,7 @@ def routes(surface: Surface) -> list[Route]:
         return JSONResponse({"id": _NOTHING, "root": root})
 
     def addresses(_: Request, body: Any) -> Document:
-        names = body["FileNames"]
+        names = read(body, _Names).file_names
         nodes = [
             {"fullName": name, "blobUri": storage.write_url(ARTIFACTS, f"{_PREFIX}{uuid.uuid4()}")} for name in names
         ]
@@ -42,7 +69,8 @@ def routes(surface: Surface) -> list[Route]:
     def create(request: Request, body: Any) -> Document:
         key = request.path_params["id"]
         parent = documents.find(_KIND, str(body.get("ParentSnapshotId") or _NOTHING))
-        document = {"Files": _files(body, (parent or {}).get("Files") or {}), "Properties": body.get("Properties")}
+        files = _files(read(body, _Snapshot), (parent or {}).get("Files") or {})
+        document = {"Files": files, "Properties": body.get("Properties")}
         documents.put(_KIND, key, document)
         return {"id": key}
 
@@ -61,14 +89,12 @@ def read_snapshot_file(surface: Surface, snapshot_id: str, path: str) -> bytes |
     return None if blob is None else blob.path.read_bytes()
 
 
-def _files(body: dict[str, Any], before: Document) -> dict[str, str]:
+def _files(wanted: _Snapshot, before: Document) -> dict[str, str]:
     """Blobs by the paths of the files. :raises InvalidRequest: a file was neither sent nor in the parent."""
-    sent = {
-        _plain(node["FullName"]): _blob_name(node["BlobUri"])
-        for node in (body.get("FileRevisionList") or {}).get("FileNodes") or []
-    }
+    revisions = () if wanted.file_revision_list is None else wanted.file_revision_list.file_nodes or ()
+    sent = {_plain(node.full_name): _blob_name(node.blob_uri) for node in revisions}
     files = {}
-    for path in _paths(body["DirTreeNode"]):
+    for path in _paths(wanted.dir_tree_node):
         name = sent.get(path) or before.get(path)
         if name is None:
             raise InvalidRequest(f"file {shown(path)} of the snapshot was not sent, nor is it in the parent.")
@@ -76,11 +102,10 @@ def _files(body: dict[str, Any], before: Document) -> dict[str, str]:
     return files
 
 
-def _paths(node: dict[str, Any], above: str = "") -> Iterator[str]:
-    children = node.get("children") or {}
-    for child in children.values() if isinstance(children, dict) else children:
-        path = f"{above}{child['name']}"
-        if str(child.get("type")).lower() == "file":
+def _paths(node: _Node, above: str = "") -> Iterator[str]:
+    for child in (node.children or {}).values():
+        path = f"{above}{child.name}"
+        if child.type.lower() == "file":
             yield _plain(path)
         else:
             yield from _paths(child, f"{path}/")

@@ -132,6 +132,15 @@ def test_both_views_of_a_name_have_one_default(server: AzureServer, published: P
         ("GET", "/Graphs/nobody", None, 404, "nobody"),
         ("POST", "/PipelineRuns/Submit/nobody", None, 404, "nobody"),
         ("POST", "/Pipelines/Create", {"Name": "x", "Graph": {"ModuleNodes": []}}, 400, "exactly one AutoMLStep"),
+        ("POST", "/Pipelines/Create", {}, 400, "Graph"),
+        ("POST", "/Pipelines/Create", {"Graph": {"ModuleNodes": [{"Id": "a"}]}}, 400, "ModuleId"),
+        ("POST", "/Pipelines/Create", {"Graph": {"Edges": 1}}, 400, "Edges"),
+        ("POST", "/PipelineRuns/Unsubmitted/CreationInfoWithGraph", {"Graph": []}, 400, "Graph"),
+        ("POST", "/Modules", {"Name": "x"}, 400, "ModuleExecutionType"),
+        ("POST", "/DataTypes", {}, 400, "Name"),
+        ("POST", "/PipelineEndpoints/Create", ["x"], 400, "object"),
+        ("POST", "/Schedules/Create", {"PipelineId": "nobody"}, 404, "nobody"),
+        ("PUT", "/Pipelines/nobody/status", "Gone", 400, "Gone"),
     ],
 )
 def test_refusals_are_azures_envelope(

@@ -139,7 +139,7 @@ def test_it_is_seen_natively(azure_server: AzureServer, said: dict[str, Any]) ->
     assert (name, version, status) == ("Notebook's steps", "1.0", "Active")
     published = workspace.get_pipeline(pipeline_id)
     assert (published.name, published.definition.model_name) == ("Notebook-s-steps", "")
-    assert published.definition.automl.allowed_models == ("LogisticRegression", "DecisionTree")
+    assert sorted(published.definition.automl.allowed_models) == ["DecisionTree", "LogisticRegression"]
     # The run that was not of a published pipeline is of none that anybody could find.
     assert {pipeline.name for pipeline in workspace.list_pipelines()}.isdisjoint({"(unpublished)"})
 

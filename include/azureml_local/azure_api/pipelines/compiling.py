@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_local.azure_api.automl_settings import read_settings
+from azureml_local.azure_api.bodies import read
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.graphs import StepNode
 from azureml_local.azure_api.pipelines.modules import require_module
 from azureml_local.azure_api.pipelines.references import dataset_of, with_names
 from azureml_local.azure_api.pipelines.registration import Registration, read_registration
+from azureml_local.azure_api.pipelines.wire import Graph, ModuleNode, StructuredInterface
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import (
@@ -48,19 +49,24 @@ class Compiled:
 
 @dataclass(frozen=True, kw_only=True)
 class _Step:
-    node: Document
+    node: ModuleNode
     module: Document
 
     @property
     def name(self) -> str:
         return str(self.module["Name"])
 
+    @property
+    def interface(self) -> StructuredInterface:
+        return read(self.module["StructuredInterface"] or {}, StructuredInterface)
+
 
 def compile_graph(surface: Surface, graph: Document, *, name: str, description: str) -> Compiled:
     """:raises InvalidRequest: the engine cannot run it; the message names the step."""
-    automl, registration = _steps(surface, graph)
+    wire = read(graph, Graph)
+    automl, registration = _steps(surface, wire)
     experiment = experiment_name(name)
-    data, version = _training_data(surface, graph, automl)
+    data, version = _training_data(surface, wire, automl)
     dataset = surface.workspace.datasets.get(data, version)
     config = AutoMLConfig.from_dict(_settings(automl, experiment, dataset).to_dict())
     definition = PipelineDefinition(
@@ -72,9 +78,9 @@ def compile_graph(surface: Surface, graph: Document, *, name: str, description: 
         model_tags={} if registration is None else dict(registration[1].tags),
         description=description,
     )
-    nodes = [_step_node(graph, automl, AUTOML_STEP)]
+    nodes = [_step_node(wire, automl, AUTOML_STEP)]
     if registration is not None:
-        nodes.append(_step_node(graph, registration[0], REGISTER_STEP))
+        nodes.append(_step_node(wire, registration[0], REGISTER_STEP))
     return Compiled(definition=definition, graph=with_names(surface, graph), nodes=tuple(nodes))
 
 
@@ -89,10 +95,9 @@ def experiment_name(name: str) -> str:
     return short if len(short) > 2 else "pipelines"
 
 
-def _steps(surface: Surface, graph: Document) -> tuple[_Step, tuple[_Step, Registration] | None]:
+def _steps(surface: Surface, graph: Graph) -> tuple[_Step, tuple[_Step, Registration] | None]:
     steps = [
-        _Step(node=node, module=require_module(surface.documents, node["ModuleId"]))
-        for node in graph.get("ModuleNodes") or []
+        _Step(node=node, module=require_module(surface.documents, node.module_id)) for node in graph.module_nodes or ()
     ]
     automl = [step for step in steps if step.module["ModuleExecutionType"] == _AUTOML_EXECUTION]
     if len(automl) != 1:
@@ -117,13 +122,11 @@ def _cannot_run(step: _Step) -> InvalidRequest:
 
 
 def _settings(step: _Step, experiment: str, dataset: DatasetVersion) -> AutoMLSettings:
-    given = [
-        *(step.node.get("ModuleMetadataParameters") or []),
-        *((step.module["StructuredInterface"] or {}).get("MetadataParameters") or []),
-    ]
-    found = next((value for value in given if value["Name"] == _CONFIG), None)
+    given = [(one.name, one.value) for one in step.node.module_metadata_parameters or ()]
+    given += [(one.name, one.default_value) for one in step.interface.metadata_parameters or ()]
+    found = next((value for name, value in given if name == _CONFIG and value), None)
     try:
-        parent = json.loads((found or {}).get("Value") or (found or {})["DefaultValue"])
+        parent = json.loads(found)  # type: ignore[arg-type]
         settings = json.loads(parent["aml_settings_json_string"])
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidRequest(f"step {shown(step.name)} has no AutoMLConfig that can be read ({error!r}).") from error
@@ -131,50 +134,43 @@ def _settings(step: _Step, experiment: str, dataset: DatasetVersion) -> AutoMLSe
     return read_settings(settings, experiment=experiment, dataset=dataset, compute_target=target)
 
 
-def _training_data(surface: Surface, graph: Document, step: _Step) -> tuple[str, int | None]:
+def _training_data(surface: Surface, graph: Graph, step: _Step) -> tuple[str, int | None]:
     """Name and version (None: the latest) of the data that the AutoML step reads."""
-    datasets = {node["Id"]: node for node in graph.get("DatasetNodes") or []}
-    found = None
-    for edge in graph.get("Edges") or []:
-        source, target = edge["SourceOutputPort"], edge["DestinationInputPort"]
-        if target.get("NodeId") != step.node["Id"] or source["NodeId"] not in datasets:
+    datasets = {node.id: node for node in graph.dataset_nodes or ()}
+    value = None
+    for edge in graph.edges or ():
+        source, target = datasets.get(edge.source_output_port.node_id or ""), edge.destination_input_port
+        if target.node_id != step.node.id or source is None:
             continue
-        if target["PortName"] != _TRAINING_DATA:
+        if target.port_name != _TRAINING_DATA:
             raise InvalidRequest(
-                f"step {shown(step.name)} reads {shown(target['PortName'])}; AutoML here takes training_data alone."
+                f"step {shown(step.name)} reads {shown(str(target.port_name))}; AutoML here takes training_data alone."
             )
-        found = datasets[source["NodeId"]].get("DataSetDefinition") or {}
-    if found is None:
-        raise InvalidRequest(f"step {shown(step.name)} has no registered dataset as its training_data.")
-    value = found.get("Value")
+        value = None if source.data_set_definition is None else source.data_set_definition.value
     if value is None:
-        raise InvalidRequest(f"step {shown(step.name)}: its training_data is no registered dataset.")
+        raise InvalidRequest(f"step {shown(step.name)} has no registered dataset as its training_data.")
     try:
         return dataset_of(surface, value)
     except NotFound as error:
         raise InvalidRequest(f"step {shown(step.name)} cannot work: {error}") from error
 
 
-def _step_node(graph: Document, step: _Step, name: str) -> StepNode:
+def _step_node(graph: Graph, step: _Step, name: str) -> StepNode:
     outputs = {
-        output["Name"]: output["TrainingOutput"]["TrainingOutputType"]
-        for output in (step.module["StructuredInterface"] or {}).get("Outputs") or []
-        if output.get("TrainingOutput")
+        output.name: output.training_output.training_output_type
+        for output in step.interface.outputs or ()
+        if output.training_output is not None
     }
+    named = {}
+    for edge in graph.edges or ():
+        source, target = edge.source_output_port, edge.destination_input_port
+        if source.node_id == step.node.id and target.graph_port_name and source.port_name in outputs:
+            named[target.graph_port_name] = outputs[source.port_name]
     return StepNode(
         step=name,
-        node_id=step.node["Id"],
+        node_id=step.node.id,
         module_id=step.module["Id"],
         name=step.name,
         outputs=outputs,
-        pipeline_outputs=_pipeline_outputs(graph.get("Edges") or [], step.node["Id"], outputs),
+        pipeline_outputs=named,
     )
-
-
-def _pipeline_outputs(edges: Sequence[Document], node_id: str, outputs: Mapping[str, str]) -> dict[str, str]:
-    named = {}
-    for edge in edges:
-        source, target = edge["SourceOutputPort"], edge["DestinationInputPort"]
-        if source["NodeId"] == node_id and target.get("GraphPortName") and source["PortName"] in outputs:
-            named[target["GraphPortName"]] = outputs[source["PortName"]]
-    return named

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.bodies import answering, as_object, read
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.entities import entity, is_wanted, read_status
 from azureml_local.azure_api.pipelines.graphs import origin_of
 from azureml_local.azure_api.pipelines.published import pipeline_entity
+from azureml_local.azure_api.pipelines.wire import ChangedEndpoint, EndpointVersion
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import PublishedPipeline
@@ -35,7 +36,7 @@ def routes(surface: Surface) -> list[Route]:
     endpoints = PipelineEndpoints(surface)
 
     def create(_: Request, body: Any) -> Document:
-        return endpoints.create(body)
+        return endpoints.create(as_object(body))
 
     def read_all(request: Request) -> Response:
         active_only = request.query_params.get("activeOnly")
@@ -135,24 +136,24 @@ class PipelineEndpoints:
         self._pass_on_default(document)
         return self.find(name)
 
-    def change(self, key: str, body: Mapping[str, Any]) -> Document:
+    def change(self, key: str, body: Any) -> Document:
         """Replace what is said of an endpoint. :raises NotFound: no such endpoint, or no such pipeline."""
-        before = self.get(key)
-        name = str(body.get("Name") or before["Name"])
+        before, wanted = self.get(key), read(body, ChangedEndpoint)
+        name = wanted.name or before["Name"]
         if name != before["Name"]:
             raise InvalidRequest(f"pipeline endpoint {shown(before['Name'])} cannot be renamed; create another.")
-        versions = {
-            str(version["Version"]): self._published.get(str(version["PipelineId"])).pipeline_id
-            for version in body.get("PipelineVersionList") or before["PipelineVersionList"]
-        }
-        default = str(body.get("DefaultVersion") or before["DefaultVersion"])
+        listed = wanted.pipeline_version_list or read(before["PipelineVersionList"], list[EndpointVersion])
+        versions = {str(one.version): self._published.get(one.pipeline_id).pipeline_id for one in listed}
+        default = before["DefaultVersion"] if wanted.default_version is None else str(wanted.default_version)
         if default not in versions:
             raise InvalidRequest(f"DefaultVersion is {shown(default)}; this endpoint has {', '.join(versions)}.")
         document = {
             **{field: before[field] for field in ("Id", "Etag", "CreatedDate", "LastModifiedDate", "Properties")},
             "Name": name,
-            "Description": str(body.get("Description") or ""),
-            "EntityStatus": read_status(body.get("EntityStatus") or before["EntityStatus"]),
+            "Description": wanted.description or "",
+            "EntityStatus": before["EntityStatus"]
+            if wanted.entity_status is None
+            else read_status(wanted.entity_status),
             "Versions": versions,
             "DefaultVersion": default,
         }

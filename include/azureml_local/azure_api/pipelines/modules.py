@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.bodies import answering, as_object, read
 from azureml_local.azure_api.documents import Document, Documents
 from azureml_local.azure_api.pipelines.entities import entity
+from azureml_local.azure_api.pipelines.wire import NewDataType, NewModule, Parameter, StructuredInterface
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import NotFound
 from azureml_workspace.texts import shown
@@ -60,7 +61,8 @@ def routes(surface: Surface) -> list[Route]:
         return JSONResponse([*_own_data_types(), *documents.list_all(_DATA_TYPE)])
 
     def add_data_type(_: Request, body: Any) -> Document:
-        key = str(body.get("Id") or body["Name"])
+        wanted = read(body, NewDataType)
+        key = wanted.id or wanted.name
         document = {**entity(key), "Name": key, "ParentDataTypeIds": [], **body, "Id": key}
         documents.put(_DATA_TYPE, key, document)
         return document
@@ -76,6 +78,7 @@ def routes(surface: Surface) -> list[Route]:
         return JSONResponse(_with_interface(require_module(documents, found["Id"])))
 
     def add_source(_: Request, body: Any) -> Document:
+        body = as_object(body)
         key = str(uuid.uuid4())
         source = {**entity(key), **body, "Id": key, "UploadState": "Completed"}
         documents.put(_SOURCE, key, source)
@@ -115,6 +118,7 @@ def _require(documents: Documents, kind: str, key: str) -> Document:
 
 
 def _add(documents: Documents, body: dict[str, Any]) -> Document:
+    read(body, NewModule)
     key = str(uuid.uuid4())
     module = {
         **entity(key),
@@ -139,41 +143,33 @@ def _own_data_types() -> list[Document]:
 
 def _with_interface(module: Document) -> Document:
     """A module with the ports and parameters that follow from its structured interface."""
-    structured = module["StructuredInterface"] or {}
+    structured = read(module["StructuredInterface"] or {}, StructuredInterface)
+    inputs = [
+        {"Name": port.name, "DataTypesIds": port.data_type_ids_list or [], "IsOptional": port.is_optional}
+        for port in structured.inputs or ()
+    ]
+    outputs = [{"Name": port.name, "DataTypeId": port.data_type_id} for port in structured.outputs or ()]
     return {
         "Data": module,
         "Interface": {
-            "Parameters": _parameters(structured.get("Parameters")),
-            "MetadataParameters": _parameters(structured.get("MetadataParameters")),
+            "Parameters": _parameters(structured.parameters),
+            "MetadataParameters": _parameters(structured.metadata_parameters),
             "DataPathParameters": [],
             "DataPathParameterList": [],
-            "Ports": {
-                "Inputs": [
-                    {
-                        "Name": port["Name"],
-                        "DataTypesIds": port.get("DataTypeIdsList") or [],
-                        "IsOptional": port.get("IsOptional"),
-                    }
-                    for port in structured.get("Inputs") or []
-                ],
-                "Outputs": [
-                    {"Name": port["Name"], "DataTypeId": port.get("DataTypeId")}
-                    for port in structured.get("Outputs") or []
-                ],
-            },
+            "Ports": {"Inputs": inputs, "Outputs": outputs},
         },
     }
 
 
-def _parameters(given: list[dict[str, Any]] | None) -> list[Document]:
+def _parameters(given: list[Parameter] | None) -> list[Document]:
     return [
         {
-            "Name": parameter["Name"],
-            "DefaultValue": parameter.get("DefaultValue"),
-            "IsOptional": parameter.get("IsOptional"),
+            "Name": parameter.name,
+            "DefaultValue": parameter.default_value,
+            "IsOptional": parameter.is_optional,
             "Type": "String",
             "MinMaxRules": [],
             "EnumRules": [],
         }
-        for parameter in given or []
+        for parameter in given or ()
     ]

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.bodies import answering, read
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.compiling import compile_graph
 from azureml_local.azure_api.pipelines.entities import DEPRECATED, entity, is_wanted, read_status
 from azureml_local.azure_api.pipelines.graphs import keep_graph, origin_of, parameters_of, remember_origin
+from azureml_local.azure_api.pipelines.wire import NewPipeline
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import PublishedPipeline
@@ -76,7 +77,8 @@ def pipeline_entity(surface: Surface, pipeline: PublishedPipeline) -> Document:
 
 def _publish(surface: Surface, body: dict[str, Any]) -> PublishedPipeline:
     """:raises InvalidRequest: the engine cannot run it."""
-    name, description = str(body.get("Name") or "pipeline"), str(body.get("Description") or "")
+    wanted = read(body, NewPipeline)
+    name, description = wanted.name or "pipeline", wanted.description or ""
     compiled = compile_graph(surface, body["Graph"], name=name, description=description)
     pipelines = surface.workspace.pipelines
     pipelines.check(compiled.definition)
@@ -85,7 +87,7 @@ def _publish(surface: Surface, body: dict[str, Any]) -> PublishedPipeline:
     origin = {
         "Name": name,
         "Description": description,
-        "Version": str(body.get("Version") or ""),
+        "Version": wanted.version or "",
         "GraphId": graph_id,
         "DataSetDefinitionValueAssignments": body.get("DataSetDefinitionValueAssignments") or {},
         "Properties": body.get("Properties") or {},

@@ -11,7 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from azureml_local.azure_api.bodies import read
 from azureml_local.azure_api.documents import Document
+from azureml_local.azure_api.pipelines.wire import StructuredInterface
 from azureml_local.azure_api.snapshots import read_snapshot_file
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.azure_v1.steps import MARKER, SCRIPT
@@ -35,7 +37,8 @@ def read_registration(surface: Surface, module: Document) -> Registration | None
     content = read_snapshot_file(surface, str(module.get("StorageId") or ""), SCRIPT)
     if content is None or not content.startswith(MARKER.encode()):
         return None
-    given = [str(argument.get("Value")) for argument in (module["StructuredInterface"] or {}).get("Arguments") or []]
+    interface = read(module["StructuredInterface"] or {}, StructuredInterface)
+    given = [str(argument.value) for argument in interface.arguments or ()]
     values = dict(zip(given[::2], given[1::2], strict=False))
     try:
         tags = json.loads(base64.urlsafe_b64decode(values["--tags"]))

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.documents import Document, Documents
 from azureml_local.azure_api.pipelines.endpoints import PipelineEndpoints
 from azureml_local.azure_api.pipelines.entities import ACTIVE, entity, is_wanted, read_status
@@ -43,7 +43,7 @@ def routes(surface: Surface) -> list[Route]:
     schedules = Schedules(surface)
 
     def create(_: Request, body: Any) -> Document:
-        return schedules.create(body)
+        return schedules.create(as_object(body))
 
     def read_all(request: Request) -> Response:
         active_only = request.query_params.get("activeOnly")
@@ -53,7 +53,7 @@ def routes(surface: Surface) -> list[Route]:
         return JSONResponse(schedules.get(request.path_params["id"]))
 
     def change(request: Request, body: Any) -> Document:
-        return schedules.change(request.path_params["id"], body)
+        return schedules.change(request.path_params["id"], as_object(body))
 
     def of(field: str, request: Request) -> Response:
         wanted = request.path_params["id"]
@@ -198,7 +198,7 @@ def _recurrence(body: Mapping[str, Any]) -> Recurrence:
         raise InvalidRequest(
             "this schedule waits for changes in a datastore; the local Azure ML has schedules with a recurrence."
         )
-    return read_recurrence(body["Recurrence"])
+    return read_recurrence(as_object(body["Recurrence"]))
 
 
 def _next(document: Document, after: datetime) -> datetime:

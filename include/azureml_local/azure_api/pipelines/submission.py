@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from azureml_local.azure_api.bodies import as_object, read
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.compiling import compile_graph, experiment_name
 from azureml_local.azure_api.pipelines.endpoints import PipelineEndpoints
@@ -20,6 +21,7 @@ from azureml_local.azure_api.pipelines.graphs import (
     parameters_of,
     remember_origin,
 )
+from azureml_local.azure_api.pipelines.wire import NewRun
 from azureml_local.azure_api.surface import Surface
 from azureml_local.pipelines.manager import Submitted
 from azureml_local.pipelines.wire import read_submission
@@ -63,7 +65,7 @@ class Submissions:
 
     def create(self, body: Mapping[str, Any], experiment: str | None) -> Document:
         """A run of a graph, not yet submitted. :raises InvalidRequest: the engine cannot run the graph."""
-        info = body.get("CreationInfo") or {}
+        info = read(body, NewRun).creation_info or {}
         name = str(info.get("Description") or experiment or "pipeline")
         compiled = compile_graph(self._surface, body["Graph"], name=name, description=name)
         self._pipelines.check(compiled.definition)
@@ -117,7 +119,7 @@ class Submissions:
     def _submitted(self, pipeline_id: str, body: Mapping[str, Any], schedule_id: str | None) -> Submitted:
         """:raises InvalidRequest: something in it is not of this pipeline."""
         origin = origin_of(self._documents, pipeline_id)
-        submitted = read_submission(msgspec.json.encode(body))
+        submitted = read_submission(msgspec.json.encode(as_object(body)))
         if schedule_id is not None:
             submitted = replace(submitted, properties={**submitted.properties, SCHEDULE_ID: schedule_id})
         if origin is None:
