@@ -63,9 +63,12 @@ class PipelineCalls(AutoMLCalls):
         found = [entity for entity in versions if entity.number == version]
         if not found:
             raise NotFound(f"there is no version {version} of pipeline {name!r}.")
-        if len(found) > 1:
-            ids = ", ".join(entity.pipeline_id for entity in found)
-            raise Conflict(f"more than one pipeline is version {version} of {name!r}: {ids}; disable all but one.")
+        if len(found) > 1:  # two published at the same time
+            active = [entity for entity in found if entity.status is PipelineStatus.ACTIVE]
+            if len(active) != 1:
+                ids = ", ".join(entity.pipeline_id for entity in found)
+                raise Conflict(f"more than one pipeline is version {version} of {name!r}: {ids}; disable all but one.")
+            found = active
         return self._pipeline_record(found[0], endpoint)
 
     def list_pipelines(self, name: str | None = None) -> list[PublishedPipeline]:

@@ -26,7 +26,7 @@ from azureml_workspace.records import (
     PublishedPipeline,
     Run,
 )
-from azureml_workspace.statuses import RunStatus
+from azureml_workspace.statuses import PipelineStatus, RunStatus
 
 pytestmark = pytest.mark.integration
 
@@ -177,6 +177,8 @@ def test_two_that_published_the_same_version_are_told_apart_by_their_ids(azure: 
     with pytest.raises(Conflict, match=rf"{first.pipeline_id}|{second.pipeline_id}"):
         azure.find_pipeline("variants-twice", 1)
     assert azure.find_pipeline("variants-twice") == first
+    azure.set_pipeline_status(second.pipeline_id, PipelineStatus.DISABLED)
+    assert azure.find_pipeline("variants-twice", 1) == first
 
 
 def test_the_key_of_another_pipeline_is_refused(azure: AzureWorkspace) -> None:
