@@ -21,7 +21,7 @@ from typing import Any
 from azureml_workspace import errors as seam_errors
 from azureml_workspace.azure_v1.clouds import Cloud
 from azureml_workspace.azure_v1.sdk_channel import Channel, Late
-from azureml_workspace.errors import ServiceUnavailable, Throttled, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Throttled, WorkspaceError
 from azureml_workspace.settings import AzureSettings
 
 DEFAULT_SECONDS = 120.0
@@ -105,10 +105,7 @@ class SdkProcess:
         if self._process is not None and self._channel is not None and self._process.poll() is None:
             return self._channel
         self._end()
-        state = Path(self._settings.state_dir).absolute()
-        home, temporary = state / "home", state / "tmp"
-        for folder in (state, home, temporary):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home, temporary = self._folders()
         with self._open_log() as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
@@ -133,6 +130,20 @@ class SdkProcess:
         }
         self._channel.send(configuration, deadline)
         return self._channel
+
+    def _folders(self) -> tuple[Path, Path]:
+        """Home and temporary folder of the process. :raises InvalidRequest: they cannot be made."""
+        state = Path(self._settings.state_dir).absolute()
+        home, temporary = state / "home", state / "tmp"
+        try:
+            for folder in (state, home, temporary):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise InvalidRequest(
+                f"the Azure ML SDK cannot have {state} for its caches ({error.strerror}); name another folder as the "
+                "connection's extra state_dir."
+            ) from error
+        return home, temporary
 
     @property
     def _log_file(self) -> Path:

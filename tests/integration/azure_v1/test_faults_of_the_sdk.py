@@ -191,6 +191,12 @@ def test_a_misnamed_cloud_is_not_the_public_one(wire: WireServer) -> None:
     sdk.close()
 
 
+def test_a_folder_that_cannot_be_made_is_named(wire: WireServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidRequest, match=r"file/sdk for its caches .*extra state_dir"):
+        create(wire.workspace(state_dir=str(tmp_path / "file" / "sdk"))._azure.sdk, "homeless")
+
+
 USES_THE_SDK = """
 import sys
 from tests.azure_wire.server import TOKEN

@@ -181,3 +181,14 @@ def test_a_portal_is_led_to_only_where_a_browser_finds_one(monkeypatch: pytest.M
     assert azure(monkeypatch, extra=extra).has_portal is True
     own = extra | {"cloud": "Own", "cloud_metadata_url": "http://127.0.0.1:1/metadata"}
     assert azure(monkeypatch, extra=own).has_portal is False
+
+
+@pytest.mark.parametrize("sign_in", ["service_principal_secret", "service_principal_certificate"])
+def test_the_password_is_masked_before_it_is_used(monkeypatch: pytest.MonkeyPatch, sign_in: str) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("airflow_azureml.hook.mask_secret", masked.append)
+    extra = {"tenant_id": "t", "certificate_path": "/c.pem", "sign_in": sign_in}
+    hook = azure(monkeypatch, extra=extra, login="app", password=SECRET)
+    shown = repr(hook.workspace) + repr(hook.settings)
+    assert masked == [SECRET]
+    assert SECRET not in shown

@@ -180,3 +180,12 @@ def test_every_file_of_a_package_is_in_the_image() -> None:
         path for path in files - packaged if path.suffix not in {".py", ".pyc"} and ".egg-info" not in str(path)
     }
     assert left_out == set()
+
+
+def test_the_connection_to_azure_of_the_documentation_gets_there_whole(environment: dict[str, str]) -> None:
+    page = (ROOT / "docs" / "compose.md").read_text()
+    (value,) = re.findall(r"^AIRFLOW_CONN_AZUREML_DEFAULT='(.*azure_v1.*)'$", page, re.MULTILINE)
+    services = load(FILE, environment | {"AIRFLOW_CONN_AZUREML_DEFAULT": value})
+    given = json.loads(services["airflow-worker"].environment["AIRFLOW_CONN_AZUREML_DEFAULT"])
+    assert (given["conn_type"], given["extra"]["backend"]) == ("azureml", "azure_v1")
+    assert set(given["extra"]) >= {"tenant_id", "subscription_id", "resource_group", "workspace_name"}
