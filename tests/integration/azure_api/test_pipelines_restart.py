@@ -115,6 +115,13 @@ def test_both_views_of_a_name_have_one_default(server: AzureServer, published: P
     )
     listed = pipelines.call("GET", f"/PipelineEndpoints/{endpoint['Id']}/pipelines?activeOnly=true")
     assert [one["Id"] for one in listed] == [published.pipeline_id, second.pipeline_id, third.pipeline_id]
+    other = workspace.publish_pipeline(PipelineDefinition.from_dict(published.definition.to_dict() | {"name": "other"}))
+    endpoint = pipelines.call("GET", f"/PipelineEndpoints/Id/{endpoint['Id']}")
+    assert endpoint["DefaultVersion"] == "3"
+    versions = [*endpoint["PipelineVersionList"], {"Version": "4", "PipelineId": other.pipeline_id}]
+    changed = endpoint | {"PipelineVersionList": versions, "DefaultVersion": "4"}
+    assert pipelines.call("PUT", f"/PipelineEndpoints/{endpoint['Id']}", changed)["DefaultVersion"] == "4"
+    assert workspace.find_pipeline("retrain").pipeline_id == third.pipeline_id, "of its own name"
     pipelines.call(
         "POST", "/PipelineEndpoints/Create", {"Name": "retrain", "PipelineId": third.pipeline_id}, status=409
     )

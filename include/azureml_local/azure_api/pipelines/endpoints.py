@@ -97,15 +97,13 @@ class PipelineEndpoints:
         if document is None and not versions:
             raise NotFound(f"there is no pipeline endpoint {shown(name)}.")
         document = document or {**entity(_engine_id(engine[0])), "Name": name, "Description": "", "DefaultVersion": ""}
-        default = next((pipeline.pipeline_id for pipeline in engine if pipeline.is_default), None)
-        of_engine = next((version for version, pipeline_id in versions.items() if pipeline_id == default), None)
         kept = {field: value for field, value in document.items() if field != "Versions"}
         return {
             "Properties": {},
             "tags": {},
             "SwaggerUrl": None,
             **kept,
-            "DefaultVersion": of_engine or document["DefaultVersion"],
+            "DefaultVersion": _default(document["DefaultVersion"], versions, engine),
             "PipelineVersionList": [{"Version": one, "PipelineId": pipeline} for one, pipeline in versions.items()],
             "Url": f"{self._addresses.service('pipelines')}/PipelineRuns/PipelineEndpointSubmit/Id/{document['Id']}",
         }
@@ -147,13 +145,12 @@ class PipelineEndpoints:
         default = before["DefaultVersion"] if wanted.default_version is None else str(wanted.default_version)
         if default not in versions:
             raise InvalidRequest(f"DefaultVersion is {shown(default)}; this endpoint has {', '.join(versions)}.")
+        status = before["EntityStatus"] if wanted.entity_status is None else read_status(wanted.entity_status)
         document = {
             **{field: before[field] for field in ("Id", "Etag", "CreatedDate", "LastModifiedDate", "Properties")},
             "Name": name,
             "Description": wanted.description or "",
-            "EntityStatus": before["EntityStatus"]
-            if wanted.entity_status is None
-            else read_status(wanted.entity_status),
+            "EntityStatus": status,
             "Versions": versions,
             "DefaultVersion": default,
         }
@@ -170,6 +167,14 @@ class PipelineEndpoints:
 
     def _is_native(self, pipeline: PublishedPipeline) -> bool:
         return origin_of(self._documents, pipeline.pipeline_id) is None
+
+
+def _default(kept: str, versions: Mapping[str, str], engine: list[PublishedPipeline]) -> str:
+    """The engine's default, unless the endpoint was told to submit a pipeline of another name."""
+    if kept in versions and versions[kept] not in [pipeline.pipeline_id for pipeline in engine]:
+        return kept
+    of_engine = next((pipeline.pipeline_id for pipeline in engine if pipeline.is_default), None)
+    return next((version for version, pipeline_id in versions.items() if pipeline_id == of_engine), kept)
 
 
 def _with_native(document: Document | None, native: list[PublishedPipeline]) -> dict[str, str]:
