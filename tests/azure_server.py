@@ -42,7 +42,7 @@ class AzureServer(LocalServer):
             client_secret=self.token,
             cloud=CLOUD_NAME,
             cloud_metadata_url=variables["ARM_CLOUD_METADATA_URL"],
-            ca_file=variables["REQUESTS_CA_BUNDLE"],
+            ca_file=str(Home(self.home).azure_api / "ca.pem"),
             state_dir=str(self.state_dir),
         )
 

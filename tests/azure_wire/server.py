@@ -19,7 +19,8 @@ from azureml_local.azure_api.addresses import (
     Addresses,
 )
 from azureml_local.azure_api.environment import read_environment
-from azureml_local.azure_api.serving import AzureApi, SdkPorts
+from azureml_local.azure_api.ports import SdkPorts
+from azureml_local.azure_api.serving import AzureApi
 from azureml_local.paths import Home
 from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_local.services.ports import PortRange
@@ -46,8 +47,8 @@ class WireServer:
         )
         self.engine.start()
         faults = Middleware(Faults, script=self.script)
-        self._api = AzureApi(self.home, self.engine, TOKEN, SdkPorts(plain=0, secure=0), outermost=[faults])
-        self.addresses: Addresses = self._api.start()
+        self._api = AzureApi(self.home, SdkPorts(plain=0, secure=0), outermost=[faults])
+        self.addresses: Addresses = self._api.start(self.engine, TOKEN)
         return self
 
     def __exit__(
@@ -69,7 +70,7 @@ class WireServer:
             client_secret=TOKEN,
             cloud=CLOUD_NAME,
             cloud_metadata_url=variables["ARM_CLOUD_METADATA_URL"],
-            ca_file=variables["REQUESTS_CA_BUNDLE"],
+            ca_file=str(self.home.azure_api / "ca.pem"),
             state_dir=str(self.folder / "sdk"),
         )
         return replace(settings, **changes)

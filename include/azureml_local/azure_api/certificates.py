@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from azureml_local.files import write_bytes
 
@@ -45,6 +46,16 @@ def ensure_certificate(folder: Path) -> Certificate:
         write_bytes(files.authority, authority.public_bytes(serialization.Encoding.PEM))
         write_bytes(files.certificate, server.public_bytes(serialization.Encoding.PEM))
     return files
+
+
+def write_bundle(certificate: Certificate) -> Path:
+    """A file of all authorities that a script's process has to trust: the world's, as `requests` has them, and ours.
+
+    The variables that name it take the place of the authorities that the process would trust without them.
+    """
+    bundle = certificate.authority.with_name("bundle.pem")
+    write_bytes(bundle, Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() + b"\n" + certificate.authority.read_bytes())
+    return bundle
 
 
 def _is_good(files: Certificate) -> bool:

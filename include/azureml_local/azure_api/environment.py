@@ -21,8 +21,8 @@ CONFIG_FILE = "config.json"
 METADATA_PATH = "/metadata/endpoints?api-version=2019-05-01"
 
 
-def write_environment(folder: Path, addresses: Addresses, authority: Path, identity_secret: str) -> None:
-    """Write both files. `authority`: the certificate that clients have to trust.
+def write_environment(folder: Path, addresses: Addresses, authorities: Path, identity_secret: str) -> None:
+    """Write both files. `authorities`: the certificates that clients have to trust.
 
     `identity_secret` lets the script sign in as App Service lets its applications: `Workspace.from_config()` without
     `auth` tries that first.
@@ -30,8 +30,8 @@ def write_environment(folder: Path, addresses: Addresses, authority: Path, ident
     variables = {
         "ARM_CLOUD_METADATA_URL": addresses.plain + METADATA_PATH,
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
-        "REQUESTS_CA_BUNDLE": str(authority),
-        "SSL_CERT_FILE": str(authority),
+        "REQUESTS_CA_BUNDLE": str(authorities),
+        "SSL_CERT_FILE": str(authorities),
         "MSI_ENDPOINT": addresses.plain + MANAGED_IDENTITY_PATH,
         "MSI_SECRET": identity_secret,
         # By this name the SDK takes the endpoint for App Service's, and shows the secret.
@@ -46,6 +46,11 @@ def write_environment(folder: Path, addresses: Addresses, authority: Path, ident
 
 
 def read_environment(folder: Path) -> dict[str, str] | None:
-    """The variables, None when no server ever offered the surface there."""
+    """The variables, None when no server offers the surface there. One that was killed leaves them behind."""
     found = read_json(folder / ENVIRONMENT_FILE)
     return found if isinstance(found, dict) else None
+
+
+def forget_environment(folder: Path) -> None:
+    """No server offers the surface there now: whoever gets its ports next must not be shown the secret."""
+    (folder / ENVIRONMENT_FILE).unlink(missing_ok=True)

@@ -2,119 +2,73 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from starlette.middleware import Middleware
 
 from azureml_local.azure_api.addresses import Addresses
 from azureml_local.azure_api.app import create_app
-from azureml_local.azure_api.certificates import ensure_certificate
+from azureml_local.azure_api.certificates import ensure_certificate, write_bundle
 from azureml_local.azure_api.documents import Documents
-from azureml_local.azure_api.environment import write_environment
+from azureml_local.azure_api.environment import forget_environment, write_environment
 from azureml_local.azure_api.listeners import Listener
 from azureml_local.azure_api.pipelines import Scheduler
+from azureml_local.azure_api.ports import HOST, SdkPorts, bind
 from azureml_local.azure_api.storage import Storage
 from azureml_local.azure_api.surface import Surface
 from azureml_local.azure_api.tokens import TokenIssuer
 from azureml_local.paths import Home
 from azureml_local.server.workspace import LocalWorkspace
-from azureml_local.services.ports import listen
-from azureml_workspace.errors import InvalidRequest
-
-HOST = "127.0.0.1"
-"""Never another: the tokens travel as plain text."""
-_BACKLOG = 128
-
-
-@dataclass(frozen=True, kw_only=True)
-class SdkPorts:
-    """Where the surface listens; 0 takes any free port."""
-
-    plain: int
-    secure: int
-
-    @classmethod
-    def parse(cls, text: str) -> SdkPorts:
-        """`8791,8792`, or `0` for any free ones. :raises InvalidRequest: it is neither."""
-        first, _, second = text.partition(",")
-        try:
-            ports = cls(plain=int(first), secure=int(second or first))
-        except ValueError:
-            ports = cls(plain=-1, secure=-1)
-        if ports != cls(plain=0, secure=0) and not (
-            ports.plain != ports.secure and all(1 <= port <= 65535 for port in (ports.plain, ports.secure))
-        ):
-            raise InvalidRequest(f"SDK ports {text!r}: give two (http, https) such as 8791,8792, or 0 for any free.")
-        return ports
 
 
 class AzureApi:
-    """The surface of one workspace, on two ports of this machine's loopback."""
+    """The surface of one workspace, on two ports of this machine's loopback.
 
-    def __init__(
-        self,
-        home: Home,
-        workspace: LocalWorkspace,
-        token: str,
-        ports: SdkPorts,
-        *,
-        outermost: Sequence[Middleware] = (),
-    ) -> None:
+    Made before the workspace, so that a port that is taken ends the server before any run is taken up.
+    """
+
+    def __init__(self, home: Home, ports: SdkPorts, *, outermost: Sequence[Middleware] = ()) -> None:
+        """Take the ports and the certificate. :raises InvalidRequest: a port is taken."""
         self._home = home
-        self._workspace = workspace
-        self._token = token
-        self._ports = ports
         self._outermost = outermost
-        self._stack = ExitStack()
-
-    def start(self) -> Addresses:
-        """Answer, and write down for clients where. :raises InvalidRequest: a port is taken."""
-        folder = self._home.azure_api
-        folder.mkdir(exist_ok=True, mode=0o700)
-        certificate = ensure_certificate(folder)
+        self._folder = home.azure_api
+        self._folder.mkdir(exist_ok=True, mode=0o700)
+        self._certificate = ensure_certificate(self._folder)
         with ExitStack() as stack:
-            plain, secure = (stack.enter_context(_bind(port)) for port in (self._ports.plain, self._ports.secure))
-            addresses = Addresses(
-                plain=f"http://{HOST}:{plain.getsockname()[1]}", secure=f"https://{HOST}:{secure.getsockname()[1]}"
-            )
-            documents = Documents(folder / "documents.db")
-            stack.callback(documents.close)
-            storage = Storage(folder / "storage", self._home, addresses)
-            stack.callback(storage.close)
-            surface = Surface(
-                addresses=addresses,
-                workspace=self._workspace,
-                documents=documents,
-                storage=storage,
-                issuer=TokenIssuer(self._token),
-                folder=folder,
-            )
-            app = create_app(surface, outermost=self._outermost)
-            for listener in (Listener(app, plain), Listener(app, secure, certificate)):
-                listener.start()
-                stack.callback(listener.stop)
-            scheduler = Scheduler(surface)
-            scheduler.start()
-            stack.callback(scheduler.stop)
-            write_environment(folder, addresses, certificate.authority, surface.issuer.identity_secret)
+            self._plain, self._secure = (stack.enter_context(bind(port)) for port in (ports.plain, ports.secure))
             self._stack = stack.pop_all()
+
+    def start(self, workspace: LocalWorkspace, token: str) -> Addresses:
+        """Answer for `workspace`, and write down for clients where. `token`: the control plane's."""
+        addresses = Addresses(
+            plain=f"http://{HOST}:{self._plain.getsockname()[1]}",
+            secure=f"https://{HOST}:{self._secure.getsockname()[1]}",
+        )
+        documents = Documents(self._folder / "documents.db")
+        self._stack.callback(documents.close)
+        storage = Storage(self._folder / "storage", self._home, addresses)
+        self._stack.callback(storage.close)
+        surface = Surface(
+            addresses=addresses,
+            workspace=workspace,
+            documents=documents,
+            storage=storage,
+            issuer=TokenIssuer(token),
+            folder=self._folder,
+        )
+        app = create_app(surface, outermost=self._outermost)
+        for listener in (Listener(app, self._plain), Listener(app, self._secure, self._certificate)):
+            listener.start()
+            self._stack.callback(listener.stop)
+        scheduler = Scheduler(surface)
+        scheduler.start()
+        self._stack.callback(scheduler.stop)
+        bundle = write_bundle(self._certificate)
+        write_environment(self._folder, addresses, bundle, surface.issuer.identity_secret)
+        self._stack.callback(forget_environment, self._folder)
         return addresses
 
     def stop(self) -> None:
-        """End, after the requests that are being answered."""
+        """End, after the requests that are being answered, and give the ports back; again, it changes nothing."""
         self._stack.close()
-
-
-def _bind(port: int) -> socket.socket:
-    try:
-        bound = listen(HOST, port)
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        raise InvalidRequest(
-            f"port {port}, which the Azure ML SDK is to use, cannot be had ({error.strerror}); choose another with "
-            "--sdk-ports, or 0 for any free ones."
-        ) from error
-    return bound

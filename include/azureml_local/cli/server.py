@@ -61,7 +61,7 @@ def _address_arguments(parser: argparse.ArgumentParser) -> None:
 def _serve(home: Home, options: argparse.Namespace) -> int:
     ports = PortRange.parse(options.service_ports)
     # Everything else here starts in a tenth of a second; the server needs its libraries.
-    from azureml_local.azure_api.serving import SdkPorts
+    from azureml_local.azure_api.ports import SdkPorts
     from azureml_local.server.serve import ServeConfig, serve
 
     def announce(url: str) -> None:
@@ -84,6 +84,12 @@ def _serve(home: Home, options: argparse.Namespace) -> int:
 def _start(home: Home, options: argparse.Namespace) -> int:
     running = ServerInfo.read(home)
     if running is not None:
+        if options.azureml_sdk and running.azureml_sdk is None:
+            complain(
+                f"the local Azure ML that runs already at {running.url} does not answer the Azure ML SDK; end it with "
+                "`python -m azureml_local stop --keep-runs`, then start it with --azureml-sdk."
+            )
+            return ERROR
         say(f"local Azure ML runs already at {running.url}")
         return OK
     PortRange.parse(options.service_ports)
@@ -132,6 +138,8 @@ def _status(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
     services = [WebService.from_dict(service) for service in server.json("GET", "/v1/services")]
     active = [run for run in runs if not run.status.is_terminal]
     say(f"local Azure ML {info.version} at {info.url} (pid {info.pid})")
+    if info.azureml_sdk is not None:
+        say(f"Azure ML SDK  {info.azureml_sdk} (`sdk-env` prints what its process has to know)")
     say(f"state folder  {home.root}")
     say(f"runs          {len(active)} active, {len(runs)} in all")
     for run in active:

@@ -47,9 +47,12 @@ def _asks_server(answer: Callable[[Any, argparse.Namespace], None]) -> Callable[
 
 
 def _sdk_environment(home: Home, options: argparse.Namespace) -> int:  # noqa: ARG001
-    variables = read_environment(home.azure_api)
+    info = ServerInfo.read(home)
+    # A server that was killed leaves the file behind, and its ports to whoever comes next: to them, no secret is shown.
+    variables = read_environment(home.azure_api) if info is not None and info.azureml_sdk is not None else None
     if variables is None:
-        complain("this server never answered the Azure ML SDK; start it with `serve --azureml-sdk`")
+        which = "is not running" if info is None else "that runs does not answer the Azure ML SDK"
+        complain(f"the local Azure ML {which} (state folder {home.root}); start it with `serve --azureml-sdk`")
         return NOT_RUNNING
     for name, value in variables.items():
         say(f"export {name}={shlex.quote(value)}")

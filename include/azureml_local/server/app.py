@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -48,22 +48,29 @@ async def describe(workspace: WorkspaceDependency) -> Description:
     return Description(description=workspace.description, url=workspace.base_url)
 
 
-def create_app(workspace: LocalWorkspace, token: str, on_started: Callable[[], None]) -> FastAPI:
-    """The application. It starts the workspace's background work and ends it; `on_started` is called in between.
+def create_app(
+    workspace: LocalWorkspace,
+    token: str,
+    on_started: Callable[[], None],
+    on_stopping: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The application. It starts the workspace's background work and ends it; the callbacks come in between.
 
-    When one of the first two fails, the error is left in `app.state.start_error`: Uvicorn would only log it.
+    When the start or `on_started` fails, the error is left in `app.state.start_error`: Uvicorn would only log it.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            await run_in_threadpool(workspace.start)
-            on_started()
-        except Exception as error:
-            app.state.start_error = error
-            raise
-        yield
-        await run_in_threadpool(workspace.close)
+        async with AsyncExitStack() as ending:
+            try:
+                await run_in_threadpool(workspace.start)
+                ending.push_async_callback(run_in_threadpool, workspace.close)
+                ending.push_async_callback(run_in_threadpool, on_stopping)
+                on_started()
+            except Exception as error:
+                app.state.start_error = error
+                raise
+            yield
 
     app = FastAPI(
         title="Local Azure ML",

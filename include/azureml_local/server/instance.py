@@ -34,12 +34,13 @@ class AlreadyRunning(Conflict):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerInfo(Record):
-    """`server.json`."""
+    """`server.json`. `azureml_sdk`: where the Azure ML SDK finds the server; None: nowhere."""
 
     url: str
     pid: int
     pid_started: float
     version: str
+    azureml_sdk: str | None = None
 
     @classmethod
     def read(cls, home: Home) -> ServerInfo | None:
@@ -54,10 +55,16 @@ class ServerInfo(Record):
         return info if info.process.is_alive() else None
 
     @classmethod
-    def write(cls, home: Home, url: str) -> None:
-        """Tell others that this process answers at `url`."""
+    def write(cls, home: Home, url: str, *, azureml_sdk: str | None = None) -> None:
+        """Tell others that this process answers at `url`, and the Azure ML SDK at `azureml_sdk`."""
         this = this_process()
-        info = cls(url=url, pid=this.pid, pid_started=this.pid_started, version=program_version())
+        info = cls(
+            url=url,
+            pid=this.pid,
+            pid_started=this.pid_started,
+            version=program_version(),
+            azureml_sdk=azureml_sdk,
+        )
         write_json(home.server_file, info)
 
     @property

@@ -8,11 +8,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from azureml_local.azure_api.serving import AzureApi, SdkPorts
+from azureml_local.azure_api.environment import forget_environment
+from azureml_local.azure_api.ports import SdkPorts
 from azureml_local.jobs.dispatcher import JobCommand, automl_command
 from azureml_local.paths import Home
 from azureml_local.server.app import create_app
@@ -22,6 +25,9 @@ from azureml_local.server.workspace import LocalWorkspace, WorkspaceConfig
 from azureml_local.services.ports import DEFAULT_PORTS, PortRange, http_url, listen, require_host_name
 from azureml_local.troubles import in_one_line
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
+
+if TYPE_CHECKING:
+    from azureml_local.azure_api.serving import AzureApi
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +72,12 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
         require_host_name(config.advertised_host)
     os.umask(0o077)  # whatever this process, a job or a web service writes is for the owner alone
     config.home.create()
-    with InstanceLock(config.home), _bind(config.host, config.port) as listener:
+    with ExitStack() as stack:
+        stack.enter_context(InstanceLock(config.home))
+        listener = stack.enter_context(_bind(config.host, config.port))
+        sdk = _azure_api(config)
+        if sdk is not None:
+            stack.callback(sdk.stop)
         port = listener.getsockname()[1]
         url = http_url(config.host, port)
         token = ensure_token(config.home, config.token)
@@ -83,15 +94,15 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
             )
         )
 
-        sdk = AzureApi(config.home, workspace, token, config.azureml_sdk) if config.azureml_sdk is not None else None
-
         def announce() -> None:
-            if sdk is not None:
-                logger.info("the Azure ML SDK finds this server at %s", sdk.start().secure)
-            ServerInfo.write(config.home, url)
+            sdk_url = None if sdk is None else sdk.start(workspace, token).secure
+            if sdk_url is not None:
+                logger.info("the Azure ML SDK finds this server at %s", sdk_url)
+            ServerInfo.write(config.home, url, azureml_sdk=sdk_url)
             on_started(url)
 
-        app = create_app(workspace, token, announce)
+        # The surface ends before the workspace does that it asks.
+        app = create_app(workspace, token, announce, sdk.stop if sdk is not None else lambda: None)
         logger.info("local Azure ML %s at %s, pid %d", program_version(), url, os.getpid())
         _ignore_repeated_signals()
         server = uvicorn.Server(
@@ -112,9 +123,17 @@ def serve(config: ServeConfig, on_started: Callable[[str], None]) -> None:
             ) from reason
         finally:
             config.home.server_file.unlink(missing_ok=True)
-            if sdk is not None:
-                sdk.stop()
             logger.info("local Azure ML stopped")
+
+
+def _azure_api(config: ServeConfig) -> AzureApi | None:
+    """The surface for the SDK, which has its ports. :raises InvalidRequest: they cannot be had."""
+    if config.azureml_sdk is None:
+        forget_environment(config.home.azure_api)  # of a server before this one
+        return None
+    from azureml_local.azure_api.serving import AzureApi  # a third of all modules of a server, for this alone
+
+    return AzureApi(config.home, config.azureml_sdk)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -37,7 +37,7 @@ def test_start_status_and_stop(tmp_path: Path) -> None:
     try:
         assert started.returncode == 0, started.stderr
         info = json.loads((tmp_path / "home" / "server.json").read_text())
-        assert set(info) == {"url", "pid", "pid_started", "version"}
+        assert set(info) == {"url", "pid", "pid_started", "version", "azureml_sdk"}
         assert info["url"] in started.stdout
         assert stat.S_IMODE((tmp_path / "home" / "token").stat().st_mode) == 0o600
         token = (tmp_path / "home" / "token").read_text()
