@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 AUTOML = "automl"
 PIPELINE = "pipeline"
 
-_WORKING = frozenset({RunStatus.RUNNING, RunStatus.FINALIZING, RunStatus.COMPLETED})
+_WORKING = frozenset({RunStatus.RUNNING, RunStatus.FINALIZING})
+_LONGEST_SECONDS_WITHOUT_DETAILS = 20.0
+_WITHOUT_DETAILS_PER_WAITED = 0.2
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,8 @@ class Snapshot:
     steps: tuple[StepRun, ...] = ()
 
     @classmethod
-    def read(cls, workspace: Workspace, run_id: str) -> Self:
-        """Look at the run and how far it is."""
-        return cls.detailed(workspace, workspace.get_run(run_id))
-
-    @classmethod
     def detailed(cls, workspace: Workspace, run: Run) -> Self:
-        """`run` with how far it is, for one more request."""
+        """`run` with how far it is, which takes further requests when it works."""
         if run.status not in _WORKING:
             return cls(run)
         if run.run_type == PIPELINE:
@@ -44,8 +42,35 @@ class Snapshot:
         return cls(run, progress=workspace.automl_progress(run.run_id) if run.run_type == AUTOML else None)
 
 
+class RunReader:
+    """Looks at one run again and again; how far it is only now and then, because that takes further requests.
+
+    That is: after a fifth of the time since the first look, 20 s at most.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._detailed_at = float("-inf")
+
+    def read(self, workspace: Workspace, run_id: str) -> Snapshot:
+        """One look."""
+        return self.detailed(workspace, workspace.get_run(run_id))
+
+    def detailed(self, workspace: Workspace, run: Run) -> Snapshot:
+        """The run, which was just read, with how far it is when it is time for that."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        waited = now - self._since
+        pause = min(waited * _WITHOUT_DETAILS_PER_WAITED, _LONGEST_SECONDS_WITHOUT_DETAILS)
+        if run.status not in _WORKING or now - self._detailed_at < pause:
+            return Snapshot(run)
+        self._detailed_at = now
+        return Snapshot.detailed(workspace, run)
+
+
 class ProgressLog:
-    """Called with each snapshot; logs those that say something new."""
+    """Called with each snapshot; logs those that say something new. A run that has ended has its `story` instead."""
 
     def __init__(self, log: Logger, metric: str) -> None:
         self._log = log
@@ -56,6 +81,8 @@ class ProgressLog:
     def __call__(self, seen: Snapshot) -> None:
         """Log the snapshot unless it is no news. An AutoML run that works is news once a minute anyway."""
         progress = seen.progress
+        if seen.run.status.is_terminal:
+            return
         if progress is None and not seen.steps and seen.run.status is self._status:
             return  # a look without details, at a run of which details were logged before
         self._status = seen.run.status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ TRIGGERER_GRACE_SECONDS = 900.0
 MOST_REFUSALS = 3
 """How often a task is deferred anew although the triggerer cannot look; then it waits in its worker."""
 
+_LONGEST_PAUSE_SECONDS = 30.0
+_PAUSE_PER_WAITED = 0.1
+_JITTER = 0.1
 _LONGEST_NAP_SECONDS = 0.5
 _BRIEF_OUTAGE_SECONDS = 10.0
 
@@ -43,7 +47,8 @@ class TaskStopped(AirflowException):
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """All in seconds: the pause between two looks, the whole wait, and how long the workspace may be unreachable.
+    """All in seconds: the shortest pause between two looks, the whole wait, and how long the workspace may be
+    unreachable.
 
     `limit` says where the deadline comes from.
     """
@@ -79,6 +84,8 @@ def wait_until(
 ) -> T:
     """Read until what is read is settled, and return that. Each reading goes to `report` first.
 
+    The first is at once; then the pauses are those of `pause_after`.
+
     :raises WaitTimeout: not settled within the deadline.
     :raises TaskStopped: `stopped` said so.
     :raises WorkspaceError: a retryable one that lasted longer than the outage grace, any other at once.
@@ -88,20 +95,30 @@ def wait_until(
     while True:
         if stopped():
             raise TaskStopped(f"stopped while waiting for {what}.")
-        pause = patience.poll
+        asked_to_wait = 0.0
         try:
             seen = read()
         except WorkspaceError as error:
-            pause = max(pause, outage.bear(error))
+            asked_to_wait = outage.bear(error)
         else:
             outage.over()
             report(seen)
             if settled(seen):
                 return seen
-        left = patience.deadline - (time.monotonic() - started)
+        waited = time.monotonic() - started
+        left = patience.deadline - waited
         if left <= 0:
             raise WaitTimeout(f"{what} was not done after {patience.deadline:.0f} s, {patience.limit}.")
-        _sleep(min(pause, left), stopped)
+        _sleep(min(max(pause_after(waited, shortest=patience.poll), asked_to_wait), left), stopped)
+
+
+def pause_after(waited: float, *, shortest: float) -> float:
+    """Seconds to the next look: a tenth of the time waited so far, 30 s at most, and never less than `shortest`.
+
+    Up to a tenth longer, so that the looks of many waits spread.
+    """
+    pause = max(shortest, min(waited * _PAUSE_PER_WAITED, _LONGEST_PAUSE_SECONDS))
+    return pause * random.uniform(1, 1 + _JITTER)
 
 
 class Outage:

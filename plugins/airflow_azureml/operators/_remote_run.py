@@ -6,11 +6,12 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_azureml._run_progress import ProgressLog, Snapshot, story
+from airflow_azureml._run_progress import ProgressLog, RunReader, Snapshot, story
 from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.links import AzureMLRunLink
 from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
@@ -43,6 +44,10 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
 
     operator_extra_links = (AzureMLRunLink(),)
 
+    @cached_property
+    def _reader(self) -> RunReader:
+        return RunReader()
+
     @abstractmethod
     def outcome(self, context: Context, run: Run, memo: dict[str, JsonValue]) -> Record:
         """The operator's result. `run` is completed; the operator may be another object than the one that submitted."""
@@ -58,8 +63,8 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
         self.log.info("Run %s of experiment %s: %s", run.run_id, run.experiment_name, url)
 
     def look(self, target: str) -> Snapshot:
-        """The run, and how far it is."""
-        return Snapshot.read(self.hook.workspace, target)
+        """The run; how far it is only now and then."""
+        return self._reader.read(self.hook.workspace, target)
 
     def is_settled(self, seen: Snapshot) -> bool:
         """Whether the run has ended."""
@@ -97,7 +102,7 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
         if run.status in FAILED_RUN_STATUSES:
             raise RunFailed(
                 f"run {run.run_id} is {run.status}: {run.error or 'no reason was given'} "
-                f"Its log is the run's file logs/job.log, at {run.portal_url}"
+                f"Its log is among the run's files, at {run.portal_url}"
             )
         return self.outcome(context, run, awaited.memo)
 

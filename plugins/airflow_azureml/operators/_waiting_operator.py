@@ -48,7 +48,8 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
 
     :param deferrable: wait in the triggerer, which holds no worker slot (default `[operators] default_deferrable`).
     :param outage_minutes: how long the workspace may be unreachable while waiting (default 5).
-    :param poll_seconds: pause between two looks; in the triggerer the shortest one (default 2).
+    :param poll_seconds: shortest pause between two looks; it grows to a tenth of the time waited, 30 s at most
+        (default 2).
     """
 
     template_fields: Sequence[str] = (

@@ -26,7 +26,7 @@ class AzureMLEnableInsightsOperator(AzureMLBaseOperator):
     :param service: the deploy task's output, or the name of a web service.
     :param enabled: on (default) or off.
     :param timeout_minutes: how long to wait until the service has applied it (default 5).
-    :param poll_seconds: pause between two looks at the service (default 0.5).
+    :param poll_seconds: shortest pause between two looks at the service (default 1); it grows as that of a run does.
     """
 
     template_fields: Sequence[str] = (
@@ -43,7 +43,7 @@ class AzureMLEnableInsightsOperator(AzureMLBaseOperator):
         service: Any,
         enabled: bool | str = True,
         timeout_minutes: float | str = 5,
-        poll_seconds: float | str = 0.5,
+        poll_seconds: float | str = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

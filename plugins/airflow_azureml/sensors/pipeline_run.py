@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._awaited import EXECUTION_TIMEOUT, Awaited, Limit, remember
 from airflow_azureml._references import pipeline_run_id
-from airflow_azureml._run_progress import PIPELINE, ProgressLog, Snapshot, story
+from airflow_azureml._run_progress import PIPELINE, ProgressLog, RunReader, story
 from airflow_azureml._task import RETRY_POLICY, AzureMLTask
 from airflow_azureml._waiting import (
     DEADLINE,
@@ -76,6 +76,10 @@ class AzureMLPipelineRunSensor(AzureMLTask, BaseSensorOperator):
     def progress(self) -> ProgressLog:
         """Logs what is new from one look to the next."""
         return ProgressLog(self.log, "score")
+
+    @cached_property
+    def _reader(self) -> RunReader:
+        return RunReader()
 
     def execute(self, context: Context) -> Any:
         """Wait in the worker, or leave the waiting to the triggerer."""
@@ -191,7 +195,7 @@ class AzureMLPipelineRunSensor(AzureMLTask, BaseSensorOperator):
     def _look_and_tell(self, context: Context) -> Run:
         run = self._look(context)
         if not run.status.is_terminal:
-            self.progress(Snapshot.detailed(self.hook.workspace, run))
+            self.progress(self._reader.detailed(self.hook.workspace, run))
         return run
 
     def _look(self, context: Context) -> Run:

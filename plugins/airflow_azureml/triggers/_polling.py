@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_azureml._waiting import DEADLINE, ENDED, REFUSED, UNREACHABLE, Outage
+from airflow_azureml._waiting import DEADLINE, ENDED, REFUSED, UNREACHABLE, Outage, pause_after
 from airflow_azureml.triggers._workspaces import SharedWorkspace, shared_workspace
 from azureml_workspace.errors import ServiceUnavailable, Unauthorized, WorkspaceError
 
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from azureml_workspace.protocol import Workspace
 
 T = TypeVar("T")
-
-_LONGEST_PAUSE_SECONDS = 30.0
-_PAUSE_PER_WAITED = 0.1
-_JITTER = 0.1
 
 _LAST_LOOK_SECONDS = 5.0
 """A look at the deadline may take so long, and so may what is done then."""
@@ -34,8 +29,7 @@ class PollingTrigger(BaseTrigger, Generic[T]):
 
     The event only wakes the task up, which looks again itself. Its status is one of those in `_waiting`.
 
-    The first look is at once. The pause to the next grows to a tenth of the time waited so far, 30 s at most, so many
-    long waits cost little; it is never shorter than `poll_seconds`, and up to a tenth longer so that looks spread.
+    The first look is at once. The pauses are those of `pause_after`, so many long waits cost little.
 
     :param conn_id: connection of type `azureml`.
     :param deadline: Unix seconds; absolute, so that a restart of the triggerer does not extend the wait.
@@ -101,7 +95,7 @@ class PollingTrigger(BaseTrigger, Generic[T]):
         seen: T | None = None
         renewed = False
         while True:
-            pause = _pause(self.poll_seconds, time.monotonic() - started)
+            pause = pause_after(time.monotonic() - started, shortest=self.poll_seconds)
             try:
                 seen = await self._look_in_time()
             except Unauthorized as error:
@@ -154,9 +148,3 @@ class PollingTrigger(BaseTrigger, Generic[T]):
 
 def _told(error: WorkspaceError) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _pause(shortest: float, waited: float) -> float:
-    """Seconds to the next look."""
-    pause = max(shortest, min(waited * _PAUSE_PER_WAITED, _LONGEST_PAUSE_SECONDS))
-    return pause * random.uniform(1, 1 + _JITTER)

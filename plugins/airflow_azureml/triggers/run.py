@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_azureml._run_progress import ProgressLog, Snapshot, story
+from airflow_azureml._run_progress import ProgressLog, RunReader, Snapshot, story
 from airflow_azureml._task_state import is_abandoned
 from airflow_azureml.hook import AzureMLHook, open_hurried
 from airflow_azureml.triggers._polling import PollingTrigger
@@ -18,8 +17,6 @@ from azureml_workspace.errors import WorkspaceError
 if TYPE_CHECKING:
     from azureml_workspace.protocol import Workspace
     from azureml_workspace.settings import WorkspaceSettings
-
-_DETAILS_SECONDS = 20.0
 
 
 class AzureMLRunTrigger(PollingTrigger[Snapshot]):
@@ -40,7 +37,7 @@ class AzureMLRunTrigger(PollingTrigger[Snapshot]):
         self.metric = metric
         self.owns_run = owns_run
         self._progress = ProgressLog(self.log, metric)
-        self._detailed_at = float("-inf")
+        self._reader = RunReader()
 
     def own_arguments(self) -> dict[str, Any]:
         """The run, how its score is called, and whose it is."""
@@ -52,12 +49,8 @@ class AzureMLRunTrigger(PollingTrigger[Snapshot]):
         return f"run {self.run_id}"
 
     def look(self, workspace: Workspace) -> Snapshot:
-        """The run; how far it is only now and then, which is a request more."""
-        run = workspace.get_run(self.run_id)
-        if run.status.is_terminal or time.monotonic() - self._detailed_at < _DETAILS_SECONDS:
-            return Snapshot(run)
-        self._detailed_at = time.monotonic()
-        return Snapshot.detailed(workspace, run)
+        """The run; how far it is only now and then."""
+        return self._reader.read(workspace, self.run_id)
 
     def is_settled(self, seen: Snapshot) -> bool:
         """Whether the run has ended."""

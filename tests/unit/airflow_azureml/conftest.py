@@ -296,6 +296,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     fake = SimpleNamespace(monotonic=lambda: slept[0], sleep=sleep)
     monkeypatch.setattr("airflow_azureml._waiting.time", fake)
+    monkeypatch.setattr("airflow_azureml._run_progress.time", fake)
     return slept
 
 
