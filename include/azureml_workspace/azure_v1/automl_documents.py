@@ -7,11 +7,11 @@ promises. What is missing or of another form is left out of the record.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from azureml_workspace.azure_v1.history import HistoryRun
+from azureml_workspace.azure_v1.numbers import finite
 from azureml_workspace.records import ChildRun, DataGuardFinding
 
 TIME_LIMIT_PROPERTY = "airflow.experiment_timeout_minutes"
@@ -40,7 +40,7 @@ def child_record(trial: HistoryRun, metrics: Mapping[str, float]) -> ChildRun:
         iteration=iteration_of(trial),
         algorithm=trial.properties.get("run_algorithm", ""),
         status=trial.status,
-        score=_number(trial.properties.get("score")),
+        score=finite(trial.properties.get("score")),
         duration_seconds=max(0.0, seconds),
         metrics=dict(metrics),
         parameters=_parameters(trial),
@@ -52,25 +52,25 @@ def time_limit_minutes(run: HistoryRun) -> float:
     """`experiment_timeout_minutes` of an AutoML run; 0 when nobody noted it."""
     given = run.properties.get(TIME_LIMIT_PROPERTY)
     settings = _document(run.properties.get("AMLSettingsJsonString"))
-    return _number(given if given is not None else settings.get("experiment_timeout_minutes")) or 0.0
+    return finite(given if given is not None else settings.get("experiment_timeout_minutes")) or 0.0
 
 
 def rows_of(run: HistoryRun) -> int:
     """The rows that AutoML learnt from, or those with a label when it does not say."""
     problem = _document(run.properties.get("ProblemInfoJsonString"))
-    rows = _number(problem.get("dataset_samples")) or _number(run.properties.get(ROWS_PROPERTY))
+    rows = finite(problem.get("dataset_samples")) or finite(run.properties.get(ROWS_PROPERTY))
     return int(rows or 0)
 
 
 def unlabelled_rows_of(run: HistoryRun) -> int:
     """The rows without a label; 0 for a run that was submitted in another way, of which nobody knows."""
-    return int(_number(run.properties.get(UNLABELLED_PROPERTY)) or 0)
+    return int(finite(run.properties.get(UNLABELLED_PROPERTY)) or 0)
 
 
 def validation_of(run: HistoryRun) -> str:
     """How the metrics were measured, in words."""
     settings = _document(run.properties.get("AMLSettingsJsonString"))
-    folds, share = _number(settings.get("n_cross_validations")), _number(settings.get("validation_size"))
+    folds, share = finite(settings.get("n_cross_validations")), finite(settings.get("validation_size"))
     if folds:
         words = f"{folds:.0f}-fold cross-validation"
     elif share:
@@ -131,12 +131,3 @@ def _document(content: str | bytes | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _number(found: Any) -> float | None:
-    """None for what is no finite number; a failed trial has the score `nan`."""
-    try:
-        number = float(found)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.names import segment
-from azureml_workspace.errors import NotFound, ServiceUnavailable
+from azureml_workspace.azure_v1.times import moment
+from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable
 from azureml_workspace.statuses import RunStatus
 
 _BEFORE_RUNNING = {"Starting": RunStatus.PREPARING, "Provisioning": RunStatus.PREPARING}
@@ -87,7 +89,8 @@ class RunHistory:
         try:
             return _run(self._call("PATCH", f"{path}/runs/{segment('run', run_id)}", body=body, repeatable=True))
         except NotFound:
-            self._call("POST", path, body={}, repeatable=True)
+            with suppress(Conflict):  # somebody else made the experiment just now
+                self._call("POST", path, body={}, repeatable=True)
         return _run(self._call("PATCH", f"{path}/runs/{segment('run', run_id)}", body=body, repeatable=True))
 
     def experiment_name(self, run: HistoryRun) -> str:
@@ -112,7 +115,7 @@ def _run(found: Mapping[str, Any]) -> HistoryRun:
             experiment_id=str(found["experimentId"]),
             kind=str(found.get("runType") or ""),
             status=_BEFORE_RUNNING.get(status) or RunStatus.parse(status),
-            created=datetime.fromisoformat(found["createdUtc"]),
+            created=moment(found["createdUtc"]),
             started=_moment(found.get("startTimeUtc")),
             ended=_moment(found.get("endTimeUtc")),
             parent_run_id=found.get("parentRunId") or None,
@@ -130,7 +133,7 @@ def _texts(found: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return moment(text) if text else None
 
 
 def _error(found: Mapping[str, Any] | None) -> str:

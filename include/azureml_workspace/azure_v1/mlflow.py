@@ -8,12 +8,12 @@ search takes; a refusal is told in the log and means that there are no metrics.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.history import HistoryRun
+from azureml_workspace.azure_v1.numbers import finite
 from azureml_workspace.errors import InvalidRequest, NotFound
 
 logger = logging.getLogger(__name__)
@@ -57,5 +57,5 @@ def _children(azure: AzureConnection, parent: HistoryRun) -> Iterator[Mapping[st
 
 
 def _metrics(run: Mapping[str, Any]) -> dict[str, float]:
-    found = {str(metric["key"]): float(metric["value"]) for metric in (run.get("data") or {}).get("metrics") or []}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    found = {str(metric["key"]): finite(metric.get("value")) for metric in (run.get("data") or {}).get("metrics") or []}
+    return {name: value for name, value in found.items() if value is not None}

@@ -87,6 +87,18 @@ def test_settings_reach_the_engine_and_its_result_comes_back(
     assert trial.duration_seconds == pytest.approx(of_engine.duration_seconds, abs=0.01)
 
 
+def test_azure_is_not_kept_from_what_onnx_cannot_do(
+    azure_server: AzureServer, workspace: AzureWorkspace, settings: AutoMLSettings
+) -> None:
+    """Our server serves ONNX whatever is asked; Azure's AutoML would leave out the stack ensemble and more."""
+    run = workspace.submit_automl(settings, submission_key="azure-automl-whole")
+    asked = json.loads(workspace._history.get(run.run_id).properties["AMLSettingsJsonString"])
+    assert asked["enable_onnx_compatible_models"] is False
+    assert asked["enable_feature_sweeping"] is True
+    _completed(workspace, run.run_id)
+    assert "outputs/model.onnx" in azure_server.workspace().list_run_files(run.run_id)
+
+
 def test_a_poll_is_one_request_and_never_the_sdk(
     workspace: AzureWorkspace, settings: AutoMLSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from azureml_workspace.azure_v1.history import RunHistory
 from azureml_workspace.azure_v1.runs import RunCalls
-from azureml_workspace.errors import NotFound, ServiceUnavailable
+from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
@@ -55,6 +55,12 @@ def test_a_run() -> None:
     assert (run.started, run.ended) == (datetime(2026, 5, 1, 10, 1, tzinfo=UTC), None)
     assert run.properties == {"primary_metric": "accuracy", "AMLSettingsJsonString": "{}"}
     assert (run.tags, run.error, run.parent_run_id) == ({}, "", None)
+
+
+def test_moments_without_a_zone_are_utc() -> None:
+    run = history(createdUtc="2026-05-01T10:00:00.12345678", startTimeUtc="2026-05-01T10:01:00").get("AutoML_1")
+    assert run.created == datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
+    assert run.started == datetime(2026, 5, 1, 10, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -111,11 +117,14 @@ def test_an_end_without_a_reason_has_words(status: str, error: str) -> None:
     assert error in run.error
 
 
-def test_an_experiment_that_is_not_there_is_made_by_the_first_run() -> None:
+@pytest.mark.parametrize("made_by_another", [False, True])
+def test_an_experiment_that_is_not_there_is_made_by_the_first_run(*, made_by_another: bool) -> None:
     class Empty(Azure):
         def json(self, method: str, service: str, path: str, **request: Any) -> Any:
             if method == "POST":
                 self.answers["/experiments/new/runs/r"] = {**FOUND, "runId": "r"}
+                if made_by_another:
+                    raise Conflict("there is an experiment of that name")
                 return {"name": "new"}
             return super().json(method, service, path, **request)
 

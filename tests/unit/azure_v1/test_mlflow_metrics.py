@@ -65,6 +65,12 @@ def test_metrics_of_all_children_page_by_page() -> None:
     assert second == {**first, "page_token": "t"}
 
 
+@pytest.mark.parametrize("value", [None, "", "many", "Infinity"])
+def test_what_is_no_number_is_no_metric(value: Any) -> None:
+    azure = Azure({"run": mlflow_run("r", log_loss=value, accuracy="0.5")})
+    assert metrics_of_run(azure, "r") == {"accuracy": 0.5}  # type: ignore[arg-type]
+
+
 def test_metrics_of_one_run() -> None:
     assert metrics_of_run(Azure({"run": mlflow_run("r", log_loss=1)}), "r") == {"log_loss": 1.0}  # type: ignore[arg-type]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def automl_config(session: SdkSession, settings: AutoMLSettings, training_data: Any, folder: str) -> AutoMLConfig:
     """`training_data` is the SDK's dataset; `folder` an empty one, which the SDK takes for the source code.
 
-    What Azure does not know is left out: the seed.
+    What Azure does not know is left out: the seed. ONNX is not asked for: it would cost Azure's AutoML the stack
+    ensemble, its feature sweeping and some of its models, and what is served there is `model.pkl`.
     """
     from azureml.automl.core.featurization.featurizationconfig import FeaturizationConfig
     from azureml.core.compute import ComputeTarget
@@ -39,7 +40,6 @@ def automl_config(session: SdkSession, settings: AutoMLSettings, training_data: 
         experiment_timeout_minutes=settings.experiment_timeout_minutes,
         max_concurrent_iterations=settings.max_concurrent_iterations,
         enable_early_stopping=settings.enable_early_stopping,
-        enable_onnx_compatible_models=True,
         featurization=FeaturizationConfig(drop_columns=excluded) if excluded else "auto",
         path=folder,
         **{name: value for name, value in given.items() if value is not None},
