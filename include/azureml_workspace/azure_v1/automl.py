@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from azureml_workspace.azure_v1.automl_checks import check_submission
@@ -26,7 +27,6 @@ from azureml_workspace.azure_v1.history import HistoryRun
 from azureml_workspace.azure_v1.mlflow import metrics_of_children, metrics_of_run
 from azureml_workspace.azure_v1.run_files import RunFileCalls
 from azureml_workspace.azure_v1.runs import AUTOML, run_type
-from azureml_workspace.azure_v1.submissions import properties_of
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
 from azureml_workspace.records import AutoMLProgress, AutoMLResult, AutoMLSettings, ChildRun, Run
 from azureml_workspace.statuses import RunStatus
@@ -42,22 +42,21 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
     def submit_automl(self, settings: AutoMLSettings, *, submission_key: str) -> Run:
         """Check what can be checked here, then let the SDK submit: AutoML itself checks the data."""
         settings.validate()
-        found = self._submissions.find(submission_key)
+        found = self._submissions.submitted(submission_key)
         if found is not None:
             return self._record(found)
         _, profile = self._profile(settings.dataset_name, settings.dataset_version)
         label = check_submission(settings, profile, is_own_cloud=self._azure.settings.cloud_metadata_url is not None)
         self._find_compute(settings.compute_target)
-        properties = {
-            **properties_of(submission_key),
+        of_data = {
             TIME_LIMIT_PROPERTY: str(settings.experiment_timeout_minutes),
             DATASET_PROPERTY: f"{settings.dataset_name}:{settings.dataset_version}",
             ROWS_PROPERTY: str(profile.rows - label.nulls),
             UNLABELLED_PROPERTY: str(label.nulls),
         }
 
-        def submit() -> str:
-            arguments = {"settings": settings.to_dict(), "properties": properties}
+        def submit(of_key: Mapping[str, str]) -> str:
+            arguments = {"settings": settings.to_dict(), "properties": {**of_key, **of_data}}
             return str(self._azure.sdk.call("submit_automl", arguments, seconds=_SUBMISSION_SECONDS))
 
         run_id = self._submissions.submit(submission_key, settings.experiment_name, submit, self.cancel_run)

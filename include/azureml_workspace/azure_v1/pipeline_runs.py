@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,6 @@ from azureml_workspace.azure_v1.models import ModelCalls
 from azureml_workspace.azure_v1.pipelines import PipelineCalls
 from azureml_workspace.azure_v1.published import Entity, Origin
 from azureml_workspace.azure_v1.runs import PIPELINE, run_type
-from azureml_workspace.azure_v1.submissions import properties_of
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
 from azureml_workspace.records import (
     AUTOML_STEP,
@@ -37,6 +37,11 @@ _PATH = re.compile(
 )
 _MODEL_OUTPUT = "outputs/model.json"
 _HTTPS_PORTS = (None, 443)
+_RUNS_REMEMBERED = 1000
+
+
+class _Unpublished(Exception):
+    """A run is of a pipeline that was submitted without being published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +73,12 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
             )
         wanted = self._wanted(endpoint, base, submission)
 
-        def post() -> str:
+        def post(properties: Mapping[str, str]) -> str:
             body = {
                 "ExperimentName": wanted.experiment,
                 "Description": f"{base.name} {base.version}",
                 "RunSource": submission.run_source,
-                "Properties": properties_of(submission_key),
+                "Properties": dict(properties),
             }
             # Never repeated by itself: the key finds a run that was submitted although its answer was lost.
             posted = self._azure.rest.json("POST", wanted.url, body=body, repeatable=False)
@@ -97,8 +102,10 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
         """The run's children by the names of the steps; a step that has not started has none yet."""
         run = self._pipeline_run(run_id)
         children = sorted(self._history.children(run), key=lambda child: child.created)
-        pipeline_id = self._published.run(run_id).get("PipelineId")
-        origin = self._published.get(str(pipeline_id)).made_from if pipeline_id else None
+        try:
+            origin = self._published_of(run_id).made_from
+        except _Unpublished:
+            origin = None
         # Of a pipeline that was not published here, nobody knows the steps before they start.
         names: Sequence[str] = [child.name for child in children] if origin is None else origin.definition.step_names
         # A step that Azure tried again has several children; the last one counts.
@@ -206,10 +213,27 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
 
     def _pipeline_of(self, run: HistoryRun) -> Entity:
         """:raises InvalidRequest: the run is of no published pipeline."""
-        pipeline_id = self._published.run(run.run_id).get("PipelineId")
-        if not pipeline_id:
-            raise InvalidRequest(f"run {run.run_id} is of a pipeline that was submitted without being published.")
-        return self._published.get(str(pipeline_id))
+        try:
+            return self._published_of(run.run_id)
+        except _Unpublished as error:
+            raise InvalidRequest(
+                f"run {run.run_id} is of a pipeline that was submitted without being published."
+            ) from error
+
+    @cached_property
+    def _published_of(self) -> Callable[[str], Entity]:
+        """By the run's id; it raises `_Unpublished`.
+
+        Read once: a run never becomes one of another pipeline, and of a pipeline nothing changes but its status.
+        """
+
+        def read(run_id: str) -> Entity:
+            pipeline_id = self._published.run(run_id).get("PipelineId")
+            if not pipeline_id:
+                raise _Unpublished
+            return self._published.get(str(pipeline_id))
+
+        return lru_cache(_RUNS_REMEMBERED)(read)
 
     def _base(self, entity: Entity) -> Entity:
         """The pipeline itself when `entity` is a variant of it."""

@@ -109,7 +109,8 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
     def earlier(self, before: Awaited, patience: Patience) -> Snapshot | None:
         """The run, unless it is not there, failed or was cancelled. One that is being cancelled is seen to its end.
 
-        A key finds such a run, so what is submitted before it has ended would be cancelled with it.
+        A key finds such a run, so what is submitted before it has ended would be cancelled with it. One that was found
+        by its key and has not started may be half a submission: whether it counts, submitting it again tells.
         """
         try:
             run = self.ask_patiently(
@@ -120,7 +121,9 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
             )
         except NotFound:
             return None
-        return None if run is None or run.status in FAILED_RUN_STATUSES else Snapshot(run)
+        if run is None or run.status in FAILED_RUN_STATUSES:
+            return None
+        return None if before.target is None and run.status is RunStatus.NOT_STARTED else Snapshot(run)
 
     def give_up(self, awaited: Awaited) -> None:
         """Cancel the run."""

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from azureml_workspace.azure_v1.history import HistoryRun
-from azureml_workspace.azure_v1.submissions import HASH_PROPERTY, KEY_PROPERTY, MARKERS, Submissions, properties_of
-from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
+from azureml_workspace.azure_v1.submissions import (
+    ATTEMPT_PROPERTY,
+    HASH_PROPERTY,
+    KEY_PROPERTY,
+    MARKERS,
+    Submissions,
+    Submit,
+    properties_of,
+)
+from azureml_workspace.errors import Conflict, InvalidRequest, ServiceUnavailable, WorkspaceError
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
@@ -23,7 +31,8 @@ class Died(Exception):
 
 
 class FakeHistory:
-    """Runs by id, as run history keeps them; written values of properties never change."""
+    """Runs by id, as run history keeps them. It refuses what Azure may refuse: properties that are written once more,
+    and the status of a run that has ended."""
 
     def __init__(self) -> None:
         self.runs: dict[str, HistoryRun] = {}
@@ -42,10 +51,12 @@ class FakeHistory:
     def write(self, experiment: str, run_id: str, changes: Mapping[str, Any]) -> HistoryRun:
         before = self.runs.get(run_id) or a_run(run_id, status=RunStatus.NOT_STARTED)
         properties = changes.get("properties", {})
-        assert all(before.properties.get(name, value) == value for name, value in properties.items())
+        if properties.keys() & before.properties.keys() or ("status" in changes and before.status.is_terminal):
+            raise InvalidRequest("properties are immutable, and the run has ended")
         self.experiments[run_id] = experiment
         self.runs[run_id] = replace(
             before,
+            status=RunStatus.parse(changes["status"]) if "status" in changes else before.status,
             properties={**before.properties, **properties},
             tags={**before.tags, **changes.get("tags", {})},
         )
@@ -59,21 +70,49 @@ class Azure:
         self.history = FakeHistory()
         self.submissions = Submissions(self.history)  # type: ignore[arg-type]
         self.cancelled: list[str] = []
+        self.cannot_cancel: WorkspaceError | None = None
 
-    def create(self, run_id: str, key: str, *, status: RunStatus = RunStatus.RUNNING, age: float = 0) -> str:
+    def create(
+        self,
+        run_id: str,
+        properties: Mapping[str, str],
+        *,
+        status: RunStatus = RunStatus.RUNNING,
+        age: float = 0,
+        kind: str = "automl",
+    ) -> str:
+        """`age` in minutes."""
         created = START + timedelta(seconds=len(self.history.runs)) - timedelta(minutes=age)
         self.history.runs[run_id] = replace(
-            a_run(run_id, status=status), created=created, properties=properties_of(key)
+            a_run(run_id, status=status), created=created, properties=dict(properties), kind=kind
         )
         self.history.experiments[run_id] = EXPERIMENT
         return run_id
 
+    def turns(self, run_id: str, status: RunStatus) -> None:
+        self.history.runs[run_id] = replace(self.history.runs[run_id], status=status)
+
+    def submit_as(self, submit: Submit, key: str = "k") -> str:
+        return self.submissions.submit(key, EXPERIMENT, submit, self.cancel)
+
     def submit(self, run_id: str, key: str = "k", **given: Any) -> str:
-        return self.submissions.submit(key, EXPERIMENT, lambda: self.create(run_id, key, **given), self.cancel)
+        return self.submit_as(lambda properties: self.create(run_id, properties, **given), key)
+
+    def dies_after(self, run_id: str, **given: Any) -> None:
+        """A submitter that creates the run, and no more."""
+
+        def create_and_die(properties: Mapping[str, str]) -> str:
+            self.create(run_id, properties, **given)
+            raise Died
+
+        with pytest.raises(Died):
+            self.submit_as(create_and_die)
 
     def cancel(self, run_id: str) -> None:
+        if self.cannot_cancel:
+            raise self.cannot_cancel
         self.cancelled.append(run_id)
-        self.history.runs[run_id] = replace(self.history.runs[run_id], status=RunStatus.CANCELED)
+        self.turns(run_id, RunStatus.CANCELED)
 
     def found(self, key: str = "k") -> str | None:
         run = self.submissions.find(key)
@@ -94,7 +133,7 @@ def a_run(run_id: str, *, status: RunStatus) -> HistoryRun:
     )
 
 
-def never() -> str:
+def never(_properties: Mapping[str, str]) -> str:
     raise AssertionError("it was submitted once more")
 
 
@@ -107,7 +146,7 @@ def test_a_key_submits_once(azure: Azure) -> None:
     assert azure.found() is None
     assert azure.submit("first") == "first"
     assert azure.found() == "first"
-    assert azure.submissions.submit("k", EXPERIMENT, never, azure.cancel) == "first"
+    assert azure.submit_as(never) == "first"
     assert azure.found("another") is None
 
 
@@ -130,59 +169,148 @@ def test_the_key_of_a_run_without_a_result_submits_anew(azure: Azure, status: Ru
 
 
 def test_death_before_the_submission_submits_again(azure: Azure) -> None:
-    def die() -> str:
+    def die(_properties: Mapping[str, str]) -> str:
         raise Died
 
     with pytest.raises(Died):
-        azure.submissions.submit("k", EXPERIMENT, die, azure.cancel)
+        azure.submit_as(die)
     assert azure.found() is None
     assert azure.submit("second") == "second"
 
 
-def test_death_after_the_submission_finds_the_run(azure: Azure) -> None:
-    def submit_and_die() -> str:
-        azure.create("first", "k")
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.QUEUED, RunStatus.COMPLETED])
+def test_death_after_the_submission_finds_the_run(azure: Azure, status: RunStatus) -> None:
+    azure.dies_after("first", status=status)
+    assert azure.found() == "first"
+    assert azure.submit_as(never) == "first"
+
+
+def test_a_lost_answer_finds_the_run(azure: Azure) -> None:
+    def submit_and_fail(properties: Mapping[str, str]) -> str:
+        azure.create("first", properties)
         raise ServiceUnavailable("no answer")
 
-    with pytest.raises(ServiceUnavailable):
-        azure.submissions.submit("k", EXPERIMENT, submit_and_die, azure.cancel)
-    assert azure.found() == "first"
-    assert azure.submissions.submit("k", EXPERIMENT, never, azure.cancel) == "first"
+    with pytest.raises(ServiceUnavailable, match="no answer"):
+        azure.submit_as(submit_and_fail)
+    assert azure.cancelled == []
+    assert azure.submit_as(never) == "first"
 
 
 def test_of_two_at_once_the_first_created_stays(azure: Azure) -> None:
-    def submit_after_another() -> str:
-        azure.create("other", "k")
-        return azure.create("mine", "k")
+    def submit_after_another(properties: Mapping[str, str]) -> str:
+        azure.create("other", properties_of("k") | {ATTEMPT_PROPERTY: "other"})
+        return azure.create("mine", properties)
 
-    assert azure.submissions.submit("k", EXPERIMENT, submit_after_another, azure.cancel) == "other"
+    assert azure.submit_as(submit_after_another) == "other"
     assert azure.cancelled == ["mine"]
     assert azure.found() == "other"
 
 
-def test_a_run_that_was_never_started_is_given_up_for_another(azure: Azure) -> None:
-    def create_and_die() -> str:
-        azure.create("stale", "k", status=RunStatus.NOT_STARTED, age=11)
-        raise Died
+def test_of_two_at_once_nobody_counts_on_a_run_that_may_never_start(azure: Azure) -> None:
+    def submit_after_another(properties: Mapping[str, str]) -> str:
+        azure.create("other", properties_of("k") | {ATTEMPT_PROPERTY: "other"}, status=RunStatus.NOT_STARTED)
+        return azure.create("mine", properties)
 
-    with pytest.raises(Died):
-        azure.submissions.submit("k", EXPERIMENT, create_and_die, azure.cancel)
+    with pytest.raises(ServiceUnavailable, match="run other, which is NotStarted"):
+        azure.submit_as(submit_after_another)
+    assert azure.cancelled == ["mine"]
+    azure.turns("other", RunStatus.RUNNING)
+    assert azure.submit_as(never) == "other"
+
+
+# Runs that were created, and may never be started
+
+
+def test_a_run_that_may_never_start_is_waited_for(azure: Azure) -> None:
+    azure.dies_after("fresh", status=RunStatus.NOT_STARTED, age=9)
+    for ask in (lambda: azure.submissions.submitted("k"), lambda: azure.submit_as(never)):
+        with pytest.raises(ServiceUnavailable, match="under way: it created run fresh, which is NotStarted"):
+            ask()
+    assert azure.found() == "fresh", "who wants to cancel it has to find it"
+    azure.turns("fresh", RunStatus.PREPARING)
+    assert azure.submit_as(never) == "fresh"
+
+
+def test_a_run_that_was_never_started_is_given_up_for_another(azure: Azure) -> None:
+    azure.dies_after("stale", status=RunStatus.NOT_STARTED, age=11)
     assert azure.found() is None
+    assert azure.submissions.submitted("k") is None
     assert azure.submit("second") == "second"
     assert azure.cancelled == ["stale"]
 
 
-def test_a_run_that_waits_for_its_start_is_found(azure: Azure) -> None:
-    def create_and_die() -> str:
-        azure.create("fresh", "k", status=RunStatus.NOT_STARTED, age=1)
+@pytest.mark.parametrize("age", [0, 60])
+def test_a_run_that_the_marker_names_may_wait_as_long_as_it_likes(azure: Azure, age: float) -> None:
+    """For a node of its cluster, for example."""
+    azure.submit("first", status=RunStatus.NOT_STARTED, age=age)
+    assert azure.found() == "first"
+    assert azure.submit_as(never) == "first"
+    assert azure.cancelled == []
+
+
+def test_a_run_of_a_pipeline_is_started_by_being_created(azure: Azure) -> None:
+    azure.dies_after("waits", status=RunStatus.NOT_STARTED, age=60, kind="azureml.PipelineRun")
+    assert azure.found() == "waits"
+    assert azure.submit_as(never) == "waits"
+    assert azure.cancelled == []
+
+
+def twice(azure: Azure, properties: Mapping[str, str], *, status: RunStatus) -> str:
+    """The SDK lost the answer to its first request, and sent it again."""
+    azure.create("unstarted", properties, status=RunStatus.NOT_STARTED)
+    return azure.create("started", properties, status=status)
+
+
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.NOT_STARTED])
+def test_of_a_request_that_was_repeated_the_run_that_was_started_counts(azure: Azure, status: RunStatus) -> None:
+    assert azure.submit_as(lambda properties: twice(azure, properties, status=status)) == "started"
+    assert azure.cancelled == ["unstarted"]
+    assert azure.found() == "started"
+
+
+def test_of_a_repeated_request_whose_submitter_died_too(azure: Azure) -> None:
+    def die_afterwards(properties: Mapping[str, str]) -> str:
+        twice(azure, properties, status=RunStatus.PREPARING)
         raise Died
 
     with pytest.raises(Died):
-        azure.submissions.submit("k", EXPERIMENT, create_and_die, azure.cancel)
-    assert azure.found() == "fresh"
+        azure.submit_as(die_afterwards)
+    assert azure.found() == "started"
+    assert azure.submit_as(never) == "started"
+
+
+def test_what_cannot_be_cancelled_and_never_starts_is_no_failure(azure: Azure) -> None:
+    azure.cannot_cancel = Conflict("it has not started")
+    assert azure.submit_as(lambda properties: twice(azure, properties, status=RunStatus.RUNNING)) == "started"
+    assert azure.found() == "started"
+
+
+def test_an_attempt_that_failed_leaves_nothing_to_wait_for(azure: Azure) -> None:
+    def create_and_fail(properties: Mapping[str, str]) -> str:
+        azure.create("other", properties_of("k") | {ATTEMPT_PROPERTY: "other"}, status=RunStatus.FAILED)
+        azure.create("unstarted", properties, status=RunStatus.NOT_STARTED)
+        raise ServiceUnavailable("late")
+
+    with pytest.raises(ServiceUnavailable, match="late"):
+        azure.submit_as(create_and_fail)
+    assert azure.cancelled == ["unstarted"]
+    assert azure.submit("second") == "second"
+
+
+def test_attempts_are_told_apart(azure: Azure) -> None:
+    seen: list[str] = []
+
+    def note(properties: Mapping[str, str]) -> str:
+        seen.append(properties[ATTEMPT_PROPERTY])
+        return azure.create(f"run-{len(seen)}", properties)
+
+    azure.submit_as(note)
+    azure.turns("run-1", RunStatus.FAILED)
+    azure.submit_as(note)
+    assert len(set(seen)) == 2
 
 
 def test_an_empty_key_is_refused_and_finds_nothing(azure: Azure) -> None:
     with pytest.raises(InvalidRequest, match="submission_key is empty"):
-        azure.submissions.submit(" ", EXPERIMENT, never, azure.cancel)
+        azure.submit_as(never, " ")
     assert azure.found("") is None
