@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, AirflowTaskTimeout, TaskDeferralError, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
-from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, TaskStates, unavailable
+from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, TaskStates, run, unavailable
 
 from airflow_azureml._awaited import STORE_KEY
 from airflow_azureml._interrupts import Interrupts
@@ -252,6 +252,32 @@ class TestSubmission:
         workspace.statuses = [RunStatus.COMPLETED]
         result = automl().execute(after(context, try_number=2))  # type: ignore[arg-type]
         assert (result["run_id"], result["dataset"]["version"], len(workspace.runs)) == ("run-1", 7, 1)
+
+    def test_a_run_that_may_never_start_is_not_waited_for(
+        self, workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On Azure it may be half a submission; submitting the key again tells whether it counts."""
+        submit = workspace.submit_automl
+
+        def die(*args: Any, **given: Any) -> None:
+            submit(*args, **given)
+            raise SystemExit
+
+        with monkeypatch.context() as patch:
+            patch.setattr(workspace, "submit_automl", die)
+            with pytest.raises(SystemExit):
+                automl().execute(context)  # type: ignore[arg-type]
+        monkeypatch.setattr(workspace, "find_run", lambda _key: run("run-1", RunStatus.NOT_STARTED))
+        monkeypatch.setattr(workspace, "submit_automl", _under_way)
+        workspace.statuses = [RunStatus.COMPLETED]
+        with pytest.raises(ServiceUnavailable, match="under way"):
+            automl().execute(after(context, try_number=2))  # type: ignore[arg-type]
+        monkeypatch.setattr(workspace, "submit_automl", submit)
+        assert automl().execute(after(context, try_number=3))["run_id"] == "run-1"  # type: ignore[arg-type]
+
+
+def _under_way(*_args: Any, **_given: Any) -> None:
+    raise ServiceUnavailable("a submission is under way")
 
 
 class TestRetry:
