@@ -23,10 +23,10 @@ Table = dict[str, Any]
 _SERVICE = "(?P<service>[a-z0-9-]+)"
 _SCORING = (
     rf"requests \| where tostring\(customDimensions\['Service Name'\]\) == '{_SERVICE}' "
-    r"\| where name endswith '/score' "
-    r"\| extend status = coalesce\(tostring\(customDimensions\['resultCode'\]\), resultCode\), "
+    r"\| extend path = coalesce\(tostring\(customDimensions\['name'\]\), name\), "
+    r"status = coalesce\(tostring\(customDimensions\['resultCode'\]\), resultCode\), "
     r"ms = coalesce\(totimespan\(tostring\(customDimensions\['duration'\]\)\) / 1ms, duration\) "
-    r"\| summarize seen = sum\(itemCount\)"
+    r"\| where path endswith '/score' \| summarize seen = sum\(itemCount\)"
 )
 _TOTALS = re.compile(
     _SCORING + r", failed = sumif\(itemCount, toint\(status\) >= 400\), mean_ms = avg\(ms\), "

@@ -1,10 +1,11 @@
 """A web service's requests, from the workspace's Application Insights.
 
-Azure's inference server (`azureml-inference-server-http`) notes a request in the table `requests`, with the path in
-`name` and the service's name among the custom dimensions. Status and time are there too: the columns `resultCode` and
-`duration` have them only from its oldest versions. What the service prints goes to `traces`: the entry script prints a
-line per answer with the rows and the unseen values, because nothing else knows those. The server itself knows of no
-keys, so a request whose key was refused does not reach it, and is not counted.
+Azure's inference server (`azureml-inference-server-http`) notes a request in the table `requests`, as a span that it
+opens and ends at once. Path, status, time and the service's name are custom dimensions there: of the columns,
+`resultCode` and `duration` are the span's own (0, next to nothing), and `name` is empty up to version 1.4 (OpenCensus)
+and the path from 1.5 on (OpenTelemetry). A service has the name in its variable `SERVICE_NAME`. What it prints goes to
+`traces`: the entry script prints a line per answer with the rows and the unseen values, because nothing else knows
+those. The server itself knows of no keys, so a request whose key was refused does not reach it, and is not counted.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.errors import ServiceUnavailable
+from azureml_workspace.errors import NotFound, ServiceUnavailable
 from azureml_workspace.records import RequestSummary
 
 _API_VERSION = "2018-04-20"
 # `itemCount` is how many requests a row stands for, should Application Insights take samples.
 _SCORING = (
-    "requests | where tostring(customDimensions['Service Name']) == '{name}' | where name endswith '/score' "
-    "| extend status = coalesce(tostring(customDimensions['resultCode']), resultCode), "
+    "requests | where tostring(customDimensions['Service Name']) == '{name}' "
+    "| extend path = coalesce(tostring(customDimensions['name']), name), "
+    "status = coalesce(tostring(customDimensions['resultCode']), resultCode), "
     "ms = coalesce(totimespan(tostring(customDimensions['duration'])) / 1ms, duration) "
-    "| summarize seen = sum(itemCount)"
+    "| where path endswith '/score' | summarize seen = sum(itemCount)"
 )
 _TOTALS = (
     _SCORING + ", failed = sumif(itemCount, toint(status) >= 400), mean_ms = avg(ms), "
@@ -39,7 +41,11 @@ _LATENCIES = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
 
 
 def request_summary(azure: AzureConnection, name: str, *, enabled: bool, since_seconds: float | None) -> RequestSummary:
-    """The requests of a service that exists. :raises Unauthorized: no role on Application Insights (Reader does)."""
+    """The requests of a service that exists.
+
+    :raises Unauthorized: no role on Application Insights (Reader does).
+    :raises NotFound: the workspace has no Application Insights.
+    """
     totals = _ask(azure, _TOTALS.format(name=name), since_seconds)[0]
     rows = _ask(azure, _ROWS.format(name=name), since_seconds)[0]
     by_status = _ask(azure, _BY_STATUS.format(name=name), since_seconds)
@@ -64,10 +70,9 @@ def _ask(azure: AzureConnection, query: str, since_seconds: float | None) -> lis
     body = {"query": query}
     if since_seconds is not None:
         body["timespan"] = f"PT{math.ceil(since_seconds)}S"
-    component = str(azure.description["properties"]["applicationInsights"])
     answer = azure.rest.json(
         "POST",
-        f"{azure.cloud.resource_manager}/{component.lstrip('/')}/query",
+        f"{azure.cloud.resource_manager}/{_component(azure)}/query",
         query={"api-version": _API_VERSION},
         body=body,
         repeatable=True,
@@ -78,6 +83,17 @@ def _ask(azure: AzureConnection, query: str, since_seconds: float | None) -> lis
         return [dict(zip(columns, row, strict=True)) for row in table["rows"]]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ServiceUnavailable(f"Application Insights gave an answer without a table ({error}).") from error
+
+
+def _component(azure: AzureConnection) -> str:
+    """The Resource Manager's id of the workspace's Application Insights, which a workspace need not have."""
+    component = str(azure.description["properties"].get("applicationInsights") or "")
+    if not component:
+        raise NotFound(
+            f"workspace {azure.settings.workspace_name!r} has no Application Insights, so nobody keeps the requests of "
+            "its web services; link one to the workspace."
+        )
+    return component.lstrip("/")
 
 
 def _latency(value: Any) -> float | None:

@@ -7,7 +7,7 @@ import pytest
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.telemetry import request_summary
-from azureml_workspace.errors import ServiceUnavailable
+from azureml_workspace.errors import NotFound, ServiceUnavailable
 
 pytestmark = pytest.mark.unit
 
@@ -22,8 +22,9 @@ def table(*rows: dict[str, Any]) -> dict[str, Any]:
 class Insights:
     """Answers in the order of the questions: totals, rows, statuses."""
 
-    def __init__(self, *answers: dict[str, Any]) -> None:
+    def __init__(self, *answers: dict[str, Any], **properties: Any) -> None:
         self.answers = list(answers)
+        self.properties = {"applicationInsights": COMPONENT} | properties
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def json(self, method: str, url: str, **request: Any) -> Any:
@@ -37,7 +38,8 @@ class Insights:
             SimpleNamespace(
                 rest=self,
                 cloud=SimpleNamespace(resource_manager="https://management.azure.com"),
-                description={"properties": {"applicationInsights": COMPONENT}},
+                description={"properties": self.properties},
+                settings=SimpleNamespace(workspace_name="ml"),
             ),
         )
 
@@ -75,3 +77,19 @@ def test_no_requests(nothing: Any) -> None:
 def test_an_answer_without_a_table_is_the_services_trouble() -> None:
     with pytest.raises(ServiceUnavailable):
         request_summary(Insights({"tables": []}).azure, "bank", enabled=True, since_seconds=None)
+
+
+def test_a_request_is_found_by_the_path_that_azures_server_notes() -> None:
+    """Which is a custom dimension: the column `name` is empty, so a filter on it alone finds nothing."""
+    insights = Insights(totals(0, None, None), table({"rows": None, "unseen": 0}), table())
+    request_summary(insights.azure, "bank", enabled=True, since_seconds=None)
+    for query in (insights.asked[0][1]["query"], insights.asked[2][1]["query"]):
+        assert "extend path = coalesce(tostring(customDimensions['name']), name)" in query
+        assert "where path endswith '/score'" in query
+        assert "where name" not in query
+
+
+@pytest.mark.parametrize("component", [None, ""])
+def test_a_workspace_without_application_insights_says_so(component: str | None) -> None:
+    with pytest.raises(NotFound, match="workspace 'ml' has no Application Insights"):
+        request_summary(Insights(applicationInsights=component).azure, "bank", enabled=True, since_seconds=None)
