@@ -68,7 +68,8 @@ class ServiceManager:
     ) -> WebService:
         """Start creating the service or updating it in place; the same deployment again changes nothing.
 
-        `keys` are those of a new service, None for random ones. `script` serves the model in the place of this project.
+        `keys` None: those that the service has, random ones for a new one. `script` serves the model in the place of
+        this project.
 
         :raises InvalidRequest: a bad name or size, or a model that is no AutoML run's and comes without a script.
         :raises NotFound: no such model version.
@@ -88,13 +89,15 @@ class ServiceManager:
             if service is None:
                 service = self._create(settings, wanted, keys)
             elif service.wanted == wanted and service.state in _UNDER_WAY_OR_DONE:
-                service = self._adjust(service, settings)
+                service = self._adjust(service, settings, keys)
             elif service.state is ServiceState.TRANSITIONING:
                 raise Conflict(
                     f"service {service.name!r} is being deployed with model {service.wanted.model_name}:"
                     f"{service.wanted.model_version}; deploy again when that has ended."
                 )
             else:
+                if keys is not None:
+                    self._write_keys(service.name, keys)
                 service = self._update(service, settings, wanted)
         self._supervisor.wake()
         return self._record(service)
@@ -234,11 +237,14 @@ class ServiceManager:
                 updated = replace(updated, port=self._ports.free())
             return self._supervisor.ask(updated)
 
-    def _adjust(self, service: StoredService, settings: DeploySettings) -> StoredService:
-        """What a deployment may change without anything being deployed: tags and the insights switch."""
+    def _adjust(self, service: StoredService, settings: DeploySettings, keys: ServiceKeys | None) -> StoredService:
+        """What a deployment may change without anything being deployed: tags, keys and the insights switch."""
         if settings.tags and settings.tags != service.tags:
             service = replace(service, tags=settings.tags)
             self._store.save(service)
+        if keys is not None:
+            self._write_keys(service.name, keys)
+            service = self._supervisor.ask(service)
         if settings.app_insights_enabled is None:
             return service
         return self._switch_insights(service, enabled=settings.app_insights_enabled)

@@ -209,6 +209,55 @@ def test_a_web_service_from_its_deployment_to_its_end(server: AzureServer, train
         server.workspace().get_service("by-sdk")
 
 
+def test_keys_of_a_deployment_over_another_and_an_own_script_for_an_automl_model(
+    server: AzureServer, trained: Run, tmp_path: Path
+) -> None:
+    workspace = server.workspace()
+    workspace.register_model("redeployed", trained.run_id)
+    azure = server.azure_workspace()
+    azure.deploy(DeploySettings(service_name="again", model_name="redeployed", model_version=1))
+    settle(lambda: azure.get_service("again"), lambda seen: seen.state is ServiceState.HEALTHY)
+    (tmp_path / "mine.py").write_text("def init(): pass\ndef run(data): return 'mine'\n")
+    answers = run_sdk(
+        server,
+        tmp_path,
+        """
+        import requests
+        from azureml.core import Model
+        from azureml.core.model import InferenceConfig
+        from azureml.core.webservice import AciWebservice, Webservice
+
+        def ask(key):
+            body = json.dumps({"data": [{"visits": 20, "colour": "red", "price": 0.5}]})
+            reply = requests.post(service.scoring_uri, data=body, headers={"Authorization": f"Bearer {key}"})
+            return [reply.status_code, reply.json() if reply.ok else None]
+
+        model, service = Model(ws, "redeployed"), Webservice(ws, "again")
+        before = service.get_keys()[0]
+        answer(ask(before))
+        service.update(
+            models=[model], inference_config=InferenceConfig(entry_script="mine.py", environment=service.environment)
+        )
+        service.wait_for_deployment()
+        answer(ask(before))
+
+        inference = InferenceConfig(entry_script="mine.py", environment=service.environment)
+        for number in (1, 2):
+            configuration = AciWebservice.deploy_configuration(
+                cpu_cores=1, memory_gb=number, auth_enabled=True, primary_key="p" * 32, secondary_key=str(number) * 32
+            )
+            service = Model.deploy(ws, "again", [model], inference, configuration, overwrite=True)
+            service.wait_for_deployment()
+            answer([list(service.get_keys()), ask("p" * 32), ask(str(number) * 32), ask(before)])
+        """,
+    )
+    assert answers[0] == [200, '{"result":["yes"]}']
+    assert answers[1] == [200, "mine"]
+    for number, answered in enumerate(answers[2:], 1):
+        assert answered == [["p" * 32, str(number) * 32], [200, "mine"], [200, "mine"], [401, None]]
+    workspace.delete_service("again")
+
+
 def test_a_native_web_service_is_the_sdks_too(server: AzureServer, trained: Run, tmp_path: Path) -> None:
     workspace = server.workspace()
     workspace.register_model("native-served", trained.run_id)

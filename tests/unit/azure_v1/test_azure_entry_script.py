@@ -18,8 +18,8 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from azureml_endpoint.contract import ServiceContract
-from azureml_workspace.azure_v1 import serving
-from azureml_workspace.azure_v1.sdk.inference import columns_of
+from azureml_workspace.azure_v1.sdk.inference import _columns, columns_of
+from azureml_workspace.azure_v1.serving import ENTRY_SCRIPT
 
 pytestmark = pytest.mark.unit
 
@@ -73,14 +73,14 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     (tmp_path / "app").mkdir()
     (tmp_path / "models").mkdir()
     joblib.dump(AgeModel(), tmp_path / "models" / "model.pkl")
-    shutil.copyfile(Path(serving.__path__[0]) / "automl_score.py", tmp_path / "automl_score.py")
+    shutil.copyfile(ENTRY_SCRIPT, tmp_path / ENTRY_SCRIPT.name)
 
     def started(columns: dict[str, Any], **variables: str) -> ModuleType:
         (tmp_path / "contract.json").write_text(json.dumps({"columns": columns}))
         variables |= {"AML_APP_ROOT": str(tmp_path / "app"), "AZUREML_MODEL_DIR": str(tmp_path / "models")}
         for name, value in {"SERVICE_NAME": "ages", **variables}.items():
             monkeypatch.setenv(name, value)
-        spec = importlib.util.spec_from_file_location("service_driver", tmp_path / "automl_score.py")
+        spec = importlib.util.spec_from_file_location("service_driver", tmp_path / ENTRY_SCRIPT.name)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -119,6 +119,12 @@ def test_a_refusal_names_row_and_column(start: Start, rows: Any, words: str) -> 
     answered = ask(start(COLUMNS), rows)
     assert answered.status == 400
     assert words in answered.message["error"]["message"]
+
+
+def test_null_is_no_false(start: Start) -> None:
+    answered = ask(start({**COLUMNS, "paid": {"dtype": "bool", "kind": "boolean"}}), [{**ROWS[0], "paid": None}])
+    assert answered.status == 400
+    assert answered.message["error"]["message"] == "column 'paid' cannot be read as bool: a value is null."
 
 
 def test_other_bodies_are_refused(start: Start) -> None:
@@ -169,3 +175,33 @@ method_sample = StandardPythonParameterType("predict")
     }
     assert columns_of("def run(") == {}
     assert columns_of("answer = {'result': [1]}") == {}
+
+
+class RunFiles:
+    """The files of a run, as the SDK gives them."""
+
+    def __init__(self, **scripts: str) -> None:
+        self.scripts = {f"outputs/{name}.py": script for name, script in scripts.items()}
+
+    def download_file(self, name: str, path: str) -> None:
+        Path(path).write_text(self.scripts[name])
+
+
+def sample(column: str) -> str:
+    return f'data_sample = pd.DataFrame({{"{column}": pd.Series([0], dtype="int64")}})'
+
+
+@pytest.mark.parametrize(
+    ("scripts", "column"),
+    [
+        ({"scoring_file_pbi_v_1_0_0": "pbi", "scoring_file_v_1_0_0": "one", "scoring_file_v_2_0_0": "two"}, "one"),
+        ({"scoring_file_pbi_v_1_0_0": "pbi", "scoring_file_v_1_0_0": "", "scoring_file_v_2_0_0": "two"}, "two"),
+        ({"scoring_file_pbi_v_1_0_0": "pbi", "scoring_file_v_1_0_0": ""}, "pbi"),
+        ({"scoring_file_v_1_0_0": ""}, None),
+    ],
+)
+def test_of_several_scripts_the_plain_one_that_has_a_sample_counts(
+    tmp_path: Path, scripts: dict[str, str], column: str | None
+) -> None:
+    run: Any = RunFiles(**{name: sample(found) if found else "" for name, found in scripts.items()})
+    assert list(_columns(run, list(run.scripts), tmp_path)) == ([column] if column else [])

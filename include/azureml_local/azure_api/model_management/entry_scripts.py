@@ -1,7 +1,7 @@
 """The entry script that a deployment brings, and whether anybody has to run it.
 
-The engine's own web service does what AutoML's script does, and what the script of airflow-azureml does. With those it
-serves a model of AutoML by itself; any other script is run.
+The engine's own web service does what AutoML's script does, and what the script of airflow-azureml does. With those,
+known by their bytes, it serves a model of AutoML by itself; any other script is run.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from azureml_local.azure_api.artifacts import Artifacts
-from azureml_local.azure_api.model_management.service_wire import RESPONSE_FORMAT_VARIABLE
 from azureml_local.azure_api.surface import Surface
 from azureml_local.services.scripts import ScriptSource
+from azureml_workspace.azure_v1.serving import ENTRY_SCRIPT
 from azureml_workspace.errors import InvalidRequest, NotFound
 
 _ARTIFACT_URL = "aml://artifact/"
@@ -41,13 +41,13 @@ class EntryScripts:
         is_of_automl = self._workspace.models.is_of_automl(model_name, model_version)
         variables = _variables(image)
         asset = _script_asset(image)
-        if asset is None or (is_of_automl and RESPONSE_FORMAT_VARIABLE in variables):
+        if asset is None:
             yield None
             return
         with TemporaryDirectory(dir=self._workspace.home.temporaries) as folder:
             source = self._fetched(asset, variables, Path(folder))
             own = self._workspace.home.model(model_name, model_version) / _OWN_SCRIPT
-            yield None if is_of_automl and _is_same(source, own) else source
+            yield None if is_of_automl and _is_one_of(source, own, ENTRY_SCRIPT) else source
 
     def _fetched(self, asset: Any, variables: dict[str, str], folder: Path) -> ScriptSource:
         origin, container, name = (*str(asset.get("url")).removeprefix(_ARTIFACT_URL).split("/", 2), "", "")[:3]
@@ -75,6 +75,6 @@ def _script_asset(image: Any) -> Any:
     return next((asset for asset in assets if asset.get("id") != image.get("driverProgram")), None)
 
 
-def _is_same(source: ScriptSource, own: Path) -> bool:
+def _is_one_of(source: ScriptSource, *known: Path) -> bool:
     script = source.folder / source.entry
-    return script.is_file() and own.is_file() and script.read_bytes() == own.read_bytes()
+    return script.is_file() and script.read_bytes() in [file.read_bytes() for file in known if file.is_file()]

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azureml_workspace.azure_v1 import serving
 from azureml_workspace.azure_v1.sdk.categories import categories_of
 from azureml_workspace.azure_v1.sdk.session import SdkSession
+from azureml_workspace.azure_v1.serving import ENTRY_SCRIPT
 from azureml_workspace.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from azureml.core import Model, Run
 
-ENTRY_SCRIPT = "automl_score.py"
 _CONTRACT = "contract.json"
 _CONDA = re.compile(r"outputs/conda_env.*\.ya?ml")
 _SCORING = re.compile(r"outputs/scoring_file.*\.py")
+_SCORING_PREFERRED = ("outputs/scoring_file_v_1_0_0.py", "outputs/scoring_file_v_2_0_0.py")
+"""Plain ones. Others (`scoring_file_pbi_v_1_0_0.py`, for Power BI) take their input in another form."""
 _BEST_CHILD_TAG = "automl_best_child_run_id"
 _KINDS = (("int", "integer"), ("uint", "integer"), ("float", "number"), ("bool", "boolean"), ("datetime", "datetime"))
 
@@ -47,17 +48,31 @@ def inference_files(session: SdkSession, model: Model, folder: Path) -> Inferenc
     run.download_file(conda, str(folder / "conda.yml"))
     source = folder / "automl_scoring"
     source.mkdir()
-    shutil.copyfile(Path(serving.__path__[0]) / ENTRY_SCRIPT, source / ENTRY_SCRIPT)
-    columns: dict[str, Any] = {}
-    script = _first(files, _SCORING)
-    if script is not None:
-        run.download_file(script, str(folder / "scoring.py"))
-        columns = columns_of((folder / "scoring.py").read_text())
+    shutil.copyfile(ENTRY_SCRIPT, source / ENTRY_SCRIPT.name)
+    columns = _columns(run, files, folder)
     texts = [name for name, column in columns.items() if column["kind"] == "string"]
     for name, values in categories_of(session, model.properties or {}, texts).items():
         columns[name]["categories"] = values
     (source / _CONTRACT).write_text(json.dumps({"columns": columns}))
-    return InferenceFiles(conda=folder / "conda.yml", source=source, entry_script=ENTRY_SCRIPT)
+    return InferenceFiles(conda=folder / "conda.yml", source=source, entry_script=ENTRY_SCRIPT.name)
+
+
+def scoring_scripts(files: list[str]) -> list[str]:
+    """AutoML's own scoring scripts among a run's files, the one that says most surely what the model takes first."""
+    preference = {file: place for place, file in enumerate(_SCORING_PREFERRED)}
+    found = [file for file in files if _SCORING.fullmatch(file)]
+    return sorted(found, key=lambda file: (preference.get(file, len(preference)), file))
+
+
+def _columns(run: Run, files: list[str], folder: Path) -> dict[str, dict[str, Any]]:
+    """The columns by the first of the run's scripts that has a sample which can be read; empty when none has."""
+    for number, script in enumerate(scoring_scripts(files)):
+        copy = folder / f"scoring_{number}.py"
+        run.download_file(script, str(copy))
+        columns = columns_of(copy.read_text())
+        if columns:
+            return columns
+    return {}
 
 
 def columns_of(script: str) -> dict[str, dict[str, Any]]:

@@ -111,6 +111,8 @@ def score(rows: list[dict[str, Any]], method: str) -> list[Any]:
 
     frame = pd.DataFrame(rows, columns=list(columns) or None)
     for name, column in columns.items():
+        if column["dtype"] == "bool" and frame[name].isna().any():  # pandas would make it False
+            raise Refused(f"column {name!r} cannot be read as bool: a value is null.")
         try:
             frame[name] = frame[name].astype(column["dtype"])
         except (TypeError, ValueError) as error:
