@@ -100,7 +100,7 @@ class ModelRegistry:
             model = self._workspace.models.register_files(name, self._files(places), tags)
         else:
             model = self._workspace.register_model(name, run.run_id, tags)
-        self._documents.change(_MODEL, model_id(model.name, model.version), lambda kept: {**body, **(kept or {})})
+        self._keep(model, lambda kept: {**body, **kept})
         return self._entity(model)
 
     def get(self, wanted: str) -> Entity:
@@ -121,14 +121,15 @@ class ModelRegistry:
     def change(self, wanted: str, patch: Any) -> Entity:
         """Apply a JSON patch. :raises NotFound: :raises InvalidRequest: a field that does not change."""
         name, version = split_model_id(wanted)
-        changed = changed_fields(self.get(wanted), patch)
+        model = self._workspace.models.get(name, version)
+        changed = changed_fields(self._entity(model), patch)
         fixed = sorted(changed.keys() - _CHANGEABLE)
         if fixed:
             raise InvalidRequest(f"{', '.join(fixed)} of model {wanted} cannot be changed.")
         if "kvTags" in changed:
             self._workspace.models.set_tags(name, version, changed.pop("kvTags") or {})
         if changed:
-            self._documents.change(_MODEL, wanted, lambda kept: {**(kept or {}), **changed})
+            self._keep(model, lambda kept: {**kept, **changed})
         return self.get(wanted)
 
     def delete(self, wanted: str) -> None:
@@ -140,7 +141,16 @@ class ModelRegistry:
         experiment = None
         with suppress(NotFound):  # files that somebody gave have no run
             experiment = self._workspace.get_run(model.run_id).experiment_name
-        return model_entity(model, experiment, self._documents.find(_MODEL, model_id(model.name, model.version)) or {})
+        return model_entity(model, experiment, self._kept(model))
+
+    def _keep(self, model: ModelVersion, change: Callable[[Document], Document]) -> None:
+        created = {"createdTime": timestamp(model.created_at)}
+        self._documents.change(
+            _MODEL, model_id(model.name, model.version), lambda found: {**change(_of(model, found)), **created}
+        )
+
+    def _kept(self, model: ModelVersion) -> Document:
+        return _of(model, self._documents.find(_MODEL, model_id(model.name, model.version)))
 
     def _run_of(self, places: list[str]) -> Run | None:
         """The AutoML run whose model the artifacts are, None when they are other files. :raises NotFound:"""
@@ -165,6 +175,11 @@ class ModelRegistry:
             for found, blob in self._artifacts.list_all(origin, container, path):
                 files[found.removeprefix(base).lstrip("/")] = blob.path
         return files
+
+
+def _of(model: ModelVersion, found: Document | None) -> Document:
+    """What is kept of the version: nothing, when it is of one that was deleted and whose number was given anew."""
+    return found if found and found.get("createdTime") == timestamp(model.created_at) else {}
 
 
 def _artifact(given: Any) -> dict[str, str | None]:
