@@ -12,6 +12,8 @@ from azureml_workspace.statuses import FAILED_SERVICE_STATES, ServiceState
 
 RESPONSE_FORMAT_VARIABLE = "AIRFLOW_AZUREML_RESPONSE_FORMAT"
 """Variable of the environment of a deployment; the entry script answers as it says."""
+SERVICE_NAME_VARIABLE = "SERVICE_NAME"
+"""Under this name Azure's inference server notes requests, and the entry script what it scored."""
 LOG_LINES_SHOWN = 5
 _DEPLOYMENT = ("model_name", "model_version", "auth_enabled", "response_format")
 _SIZES = ("cpu_cores", "memory_gb")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
+
+from requests import Response
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.models import find_model
 from azureml_workspace.azure_v1.names import segment
+from azureml_workspace.azure_v1.service_operations import ServiceOperations
 from azureml_workspace.azure_v1.service_records import (
     LOG_LINES_SHOWN,
     RESPONSE_FORMAT_VARIABLE,
+    SERVICE_NAME_VARIABLE,
     is_same_deployment,
     is_same_size,
     web_service,
@@ -21,8 +26,9 @@ from azureml_workspace.azure_v1.service_records import (
 from azureml_workspace.azure_v1.telemetry import request_summary
 from azureml_workspace.errors import Conflict, NotFound, WorkspaceError
 from azureml_workspace.records import DeploySettings, ModelVersion, RequestSummary, ServiceKeys, WebService
-from azureml_workspace.statuses import FAILED_SERVICE_STATES, ServiceState
+from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_STATES, ServiceState
 
+_MODEL_MANAGEMENT = "modelmanagement"
 _EXPAND = {"expand": "true"}
 _JSON_PATCH = "application/json-patch+json"
 _DELETING = "Deleting"
@@ -49,7 +55,7 @@ class ServiceCalls:
         found = self._find_service(settings.service_name)
         if found is None:
             return self._begin("deploy_service", settings, model, overwrite=False)
-        if is_same_deployment(found, settings) and found.state in _UNDER_WAY_OR_DONE:
+        if _is_there(found, settings):
             return self._adjust(found, settings)
         if found.state is ServiceState.TRANSITIONING:
             raise Conflict(
@@ -65,8 +71,19 @@ class ServiceCalls:
         return self._begin("deploy_service", settings, model, overwrite=True)
 
     def get_service(self, name: str) -> WebService:
-        """Read the service; one that failed says why, with the end of its log."""
-        service = self._read_service(name)
+        """Read the service and, when it looks settled, its latest operation. One that failed says why, with its log.
+
+        One that Azure shows as Healthy although its last change failed is Unhealthy here: which model it then shows,
+        that which serves or that which was refused, is not documented, and what failed must not look done.
+        """
+        found = self._read_entity(name)
+        service = web_service(found)
+        if service.state in SETTLED_SERVICE_STATES:
+            operation = self._operations.latest(name, found)
+            if operation is not None and operation.is_under_way:
+                return replace(service, state=ServiceState.TRANSITIONING, error="")
+            if operation is not None and operation.has_failed and service.state is ServiceState.HEALTHY:
+                service = replace(service, state=ServiceState.UNHEALTHY, error=operation.error)
         if service.state not in FAILED_SERVICE_STATES:
             return service
         try:
@@ -76,8 +93,8 @@ class ServiceCalls:
         return replace(service, error=with_last_lines(service.error, log))
 
     def list_services(self) -> Sequence[WebService]:
-        """Read all services, page by page."""
-        page = self._azure.json("GET", "modelmanagement", "/services", query=_EXPAND)
+        """Read all services, page by page, as they show themselves: what was just begun may not show yet."""
+        page = self._azure.json("GET", _MODEL_MANAGEMENT, "/services", query=_EXPAND)
         found = list(page["value"])
         while page.get("nextLink"):
             page = self._azure.rest.json("GET", str(page["nextLink"]))
@@ -87,13 +104,14 @@ class ServiceCalls:
 
     def delete_service(self, name: str) -> None:
         """Ask Azure to remove the service."""
+        self._operations.forget(name)
         try:
-            self._service("DELETE", name)
+            self._ask("DELETE", name)
         except NotFound:
             return
 
     def set_app_insights(self, name: str, *, enabled: bool) -> WebService:
-        """Change the one field of the service; Azure deploys nothing anew for it, but takes a moment."""
+        """Change the one field of the service. No image is built for it, but the container may be started anew."""
         self._patch(name, {"appInsightsEnabled": enabled})
         return self.get_service(name)
 
@@ -120,15 +138,23 @@ class ServiceCalls:
         self._azure.on_secret(key)
         body = {"keyType": "Secondary" if secondary else "Primary", "keyValue": key}
         # Repeating it sets the same key once more.
-        self._service("POST", name, "/regenerateKeys", body=body, repeatable=True)
+        self._ask("POST", name, "/regenerateKeys", body=body, repeatable=True)
         return replace(keys, secondary=key) if secondary else replace(keys, primary=key)
+
+    @cached_property
+    def _operations(self) -> ServiceOperations:
+        return ServiceOperations(self._azure)
 
     def _read_service(self, name: str) -> WebService:
         """:raises NotFound:"""
-        found = self._service("GET", name, query=_EXPAND)
+        return web_service(self._read_entity(name))
+
+    def _read_entity(self, name: str) -> dict[str, Any]:
+        """:raises NotFound:"""
+        found: dict[str, Any] = self._service("GET", name, query=_EXPAND)
         if found.get("state") == _DELETING:
             raise NotFound(f"web service {name!r} is being deleted.")
-        return web_service(found)
+        return found
 
     def _keys(self, name: str) -> ServiceKeys:
         found = self._service("POST", name, "/listkeys", repeatable=True)
@@ -138,23 +164,27 @@ class ServiceCalls:
         return keys
 
     def _begin(self, operation: str, settings: DeploySettings, model: ModelVersion, **arguments: Any) -> WebService:
-        self._azure.sdk.call(
-            operation,
-            {
-                "name": settings.service_name,
-                "model_name": model.name,
-                "model_version": model.version,
-                "cpu_cores": settings.cpu_cores,
-                "memory_gb": settings.memory_gb,
-                "auth_enabled": settings.auth_enabled,
-                "app_insights_enabled": settings.app_insights_enabled,
-                "tags": settings.tags,
-                "variables": {RESPONSE_FORMAT_VARIABLE: settings.response_format},
-                **arguments,
-            },
-            seconds=_SECONDS,
-        )
-        return self.get_service(settings.service_name)
+        name = settings.service_name
+        wanted = {
+            "name": name,
+            "model_name": model.name,
+            "model_version": model.version,
+            "cpu_cores": settings.cpu_cores,
+            "memory_gb": settings.memory_gb,
+            "auth_enabled": settings.auth_enabled,
+            "app_insights_enabled": settings.app_insights_enabled,
+            "tags": settings.tags,
+            "variables": {RESPONSE_FORMAT_VARIABLE: settings.response_format, SERVICE_NAME_VARIABLE: name},
+        }
+        try:
+            self._operations.began(name, self._azure.sdk.call(operation, wanted | arguments, seconds=_SECONDS))
+        except Conflict:
+            # The SDK repeats a request whose answer was lost, and is then refused because of what the first one began.
+            found = self._find_service(name)
+            if found is None or not _is_there(found, settings):
+                raise
+            return found
+        return self.get_service(name)
 
     def _adjust(self, service: WebService, settings: DeploySettings) -> WebService:
         """What a deployment may change without anything being deployed: tags and the insights switch."""
@@ -170,7 +200,8 @@ class ServiceCalls:
 
     def _patch(self, name: str, changes: dict[str, Any]) -> None:
         patch = [{"op": "replace", "path": f"/{field}", "value": value} for field, value in changes.items()]
-        self._service("PATCH", name, body=patch, content_type=_JSON_PATCH, repeatable=True)
+        accepted = self._ask("PATCH", name, body=patch, content_type=_JSON_PATCH, repeatable=True)
+        self._operations.began(name, accepted.headers.get("Operation-Location"))
 
     def _find_service(self, name: str) -> WebService | None:
         try:
@@ -179,4 +210,17 @@ class ServiceCalls:
             return None
 
     def _service(self, method: str, name: str, path: str = "", **request: Any) -> Any:
-        return self._azure.json(method, "modelmanagement", f"/services/{segment('web service', name)}{path}", **request)
+        return self._azure.json(method, _MODEL_MANAGEMENT, _path(name) + path, **request)
+
+    def _ask(self, method: str, name: str, path: str = "", **request: Any) -> Response:
+        """A request whose answer's body says nothing, whatever it is."""
+        return self._azure.rest.call(method, self._azure.url(_MODEL_MANAGEMENT, _path(name) + path), **request)
+
+
+def _is_there(service: WebService, settings: DeploySettings) -> bool:
+    """Whether the service has what `settings` deploy, or is getting it."""
+    return is_same_deployment(service, settings) and service.state in _UNDER_WAY_OR_DONE
+
+
+def _path(name: str) -> str:
+    return f"/services/{segment('web service', name)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -47,16 +48,35 @@ class FakeAzure:
         self.operations: list[tuple[str, Mapping[str, Any]]] = []
         self.secrets: list[str] = []
         self.on_secret = self.secrets.append
-        self.sdk = self
+        self.sdk = SimpleNamespace(call=self.begin)
+        self.rest = SimpleNamespace(call=self.call)
         self.log: str | None = ""
+        self.after_deployment: dict[str, Any] | None = entity(state="Transitioning")
+        self.refusal: Exception | None = None
+        self.states: dict[str, list[str]] = {}
+        self.polled: list[str] = []
 
-    def call(self, operation: str, arguments: Mapping[str, Any], *, seconds: float) -> None:
+    def begin(self, operation: str, arguments: Mapping[str, Any], *, seconds: float) -> str:
         assert seconds > 0
         self.operations.append((operation, arguments))
-        self.service = entity(state="Transitioning")
+        self.service = self.after_deployment
+        if self.refusal is not None:
+            raise self.refusal
+        return "deployment"
+
+    def url(self, service: str, path: str) -> str:
+        assert service == "modelmanagement"
+        return path
+
+    def call(self, method: str, url: str, **request: Any) -> Any:
+        """An answer whose body is no JSON."""
+        self.json(method, "modelmanagement", url, **request)
+        return SimpleNamespace(headers={"Operation-Location": "https://azure/operations/change"}, content=b"Accepted")
 
     def json(self, method: str, service: str, path: str, **request: Any) -> Any:
         assert service == "modelmanagement"
+        if path.startswith("/operations/"):
+            return self.operation(path.removeprefix("/operations/"))
         if path.startswith("/models/"):
             if path != "/models/bank%3A2":
                 raise NotFound("no such model")
@@ -75,6 +95,13 @@ class FakeAzure:
             self.service = {**self.service, **{change["path"][1:]: change["value"] for change in request["body"]}}
         return self.service
 
+    def operation(self, operation_id: str) -> dict[str, Any]:
+        self.polled.append(operation_id)
+        if operation_id not in self.states:
+            raise NotFound("no such operation")
+        states = self.states[operation_id]
+        return {"state": states.pop(0) if len(states) > 1 else states[0], "error": {"message": "It was refused."}}
+
 
 class Calls(ServiceCalls, ModelCalls):
     def __init__(self, azure: FakeAzure) -> None:
@@ -86,7 +113,7 @@ def test_a_new_service_is_deployed() -> None:
     assert Calls(azure).deploy(replace(WANTED, response_format="object")).state is ServiceState.TRANSITIONING
     ((operation, arguments),) = azure.operations
     assert (operation, arguments["overwrite"]) == ("deploy_service", False)
-    assert arguments["variables"] == {"AIRFLOW_AZUREML_RESPONSE_FORMAT": "object"}
+    assert arguments["variables"] == {"AIRFLOW_AZUREML_RESPONSE_FORMAT": "object", "SERVICE_NAME": "bank"}
 
 
 @pytest.mark.parametrize("state", ["Healthy", "Transitioning"])
@@ -175,3 +202,76 @@ def test_a_service_that_is_being_deleted_is_gone() -> None:
     azure = FakeAzure(entity(state="Deleting"))
     with pytest.raises(NotFound, match="being deleted"):
         Calls(azure).get_service("bank")
+
+
+@pytest.mark.parametrize("state", ["Healthy", "Failed", "Unhealthy"])
+def test_a_service_is_in_transition_until_its_deployment_has_ended(state: str) -> None:
+    """Azure may go on to show what was before, and a container is Unhealthy for a moment while it starts."""
+    azure = FakeAzure(None)
+    calls = Calls(azure)
+    azure.after_deployment = entity(state=state, error={"message": "of the deployment before"})
+    azure.states["deployment"] = ["Running", "NotStarted", "Succeeded"]
+    begun = calls.deploy(WANTED)
+    assert (begun.state, begun.error) == (ServiceState.TRANSITIONING, "")
+    assert calls.get_service("bank").state is ServiceState.TRANSITIONING
+    azure.service = entity()
+    assert calls.get_service("bank").state is ServiceState.HEALTHY
+    calls.get_service("bank")
+    assert azure.polled == ["deployment"] * 3
+
+
+def test_another_process_knows_the_operation_from_the_service() -> None:
+    azure = FakeAzure(entity(operationId="latest"))
+    azure.states["latest"] = ["Running", "Succeeded"]
+    assert Calls(azure).get_service("bank").state is ServiceState.TRANSITIONING
+    assert Calls(azure).get_service("bank").state is ServiceState.HEALTHY
+
+
+def test_a_service_in_transition_is_one_request() -> None:
+    azure = FakeAzure(entity(state="Transitioning", operationId="latest"))
+    assert Calls(azure).get_service("bank").state is ServiceState.TRANSITIONING
+    assert azure.polled == []
+
+
+def test_the_insights_switch_is_in_transition_until_it_is_done() -> None:
+    azure = FakeAzure(entity(operationId="before"))
+    azure.states |= {"before": ["Succeeded"], "change": ["Running", "Succeeded"]}
+    calls = Calls(azure)
+    assert calls.set_app_insights("bank", enabled=True).state is ServiceState.TRANSITIONING
+    assert calls.get_service("bank").state is ServiceState.HEALTHY
+
+
+def test_a_change_that_failed_does_not_look_done() -> None:
+    azure = FakeAzure(entity(operationId="latest"))
+    azure.states["latest"] = ["Failed"]
+    seen = Calls(azure).get_service("bank")
+    assert (seen.state, seen.error) == (ServiceState.UNHEALTHY, "It was refused.")
+
+
+def test_an_operation_that_azure_does_not_know_any_more_is_over() -> None:
+    assert Calls(FakeAzure(entity(operationId="old"))).get_service("bank").state is ServiceState.HEALTHY
+
+
+def test_the_operation_of_a_deleted_service_is_none_of_the_next_ones() -> None:
+    azure = FakeAzure(None)
+    azure.states["deployment"] = ["Running"]
+    calls = Calls(azure)
+    calls.deploy(WANTED)
+    calls.delete_service("bank")
+    azure.service = entity()
+    assert calls.get_service("bank").state is ServiceState.HEALTHY
+
+
+@pytest.mark.parametrize("state", ["Healthy", "Transitioning"])
+def test_a_conflict_with_the_request_before_whose_answer_was_lost_is_none(state: str) -> None:
+    azure = FakeAzure(None)
+    azure.refusal, azure.after_deployment = Conflict("there is one"), entity(state=state)
+    assert Calls(azure).deploy(WANTED).state is ServiceState(state)
+
+
+@pytest.mark.parametrize("there", [None, entity(state="Failed"), entity(models=[{"name": "bank", "version": 1}])])
+def test_a_conflict_with_anything_else_is_one(there: dict[str, Any] | None) -> None:
+    azure = FakeAzure(None)
+    azure.refusal, azure.after_deployment = Conflict("there is one"), there
+    with pytest.raises(Conflict):
+        Calls(azure).deploy(WANTED)

@@ -1,4 +1,4 @@
-"""Web services. Each operation returns as soon as Azure has accepted it."""
+"""Web services. Each operation returns as soon as Azure has accepted it, with the id of what Azure then does."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from azureml.core import Environment, Model
     from azureml.core.model import InferenceConfig
+    from azureml.core.webservice import Webservice
 
 _SERVERS = ("azureml-defaults", "azureml-inference-server-http")
 
@@ -36,7 +37,7 @@ class _Deployment:
     variables: Mapping[str, str]
 
 
-def deploy_service(session: SdkSession, *, overwrite: bool, **arguments: Any) -> None:
+def deploy_service(session: SdkSession, *, overwrite: bool, **arguments: Any) -> str | None:
     """Begin to create the service, over one of its name when that is meant."""
     from azureml.core import Model
     from azureml.core.webservice import AciWebservice
@@ -50,10 +51,11 @@ def deploy_service(session: SdkSession, *, overwrite: bool, **arguments: Any) ->
         tags=dict(wanted.tags),
     )
     with _inference(session, wanted) as (model, inference):
-        Model.deploy(session.workspace, wanted.name, [model], inference, configuration, overwrite=overwrite)
+        service = Model.deploy(session.workspace, wanted.name, [model], inference, configuration, overwrite=overwrite)
+    return _operation_of(service)
 
 
-def update_service(session: SdkSession, **arguments: Any) -> None:
+def update_service(session: SdkSession, **arguments: Any) -> str | None:
     """Begin to update the service where it is: its address and its keys stay."""
     from azureml.core.webservice import AciWebservice
 
@@ -67,6 +69,13 @@ def update_service(session: SdkSession, **arguments: Any) -> None:
             enable_app_insights=wanted.app_insights_enabled,
             tags=dict(wanted.tags),
         )
+    return _operation_of(service)
+
+
+def _operation_of(service: Webservice) -> str | None:
+    """What the SDK would poll in `wait_for_deployment`; None when Azure named no operation."""
+    endpoint: str | None = service._operation_endpoint
+    return endpoint.rpartition("/")[2] if endpoint else None
 
 
 @contextmanager
