@@ -39,7 +39,7 @@ class Addresses:
 
     @property
     def workspace_guid(self) -> str:
-        """The workspace's own id; the SDK's caches are keyed by it, so it differs between two servers."""
+        """The workspace's own id, which the SDK's caches are keyed by: another at every other https address."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, self.secure))
 
     def service(self, name: str, version: str = "v1.0") -> str:

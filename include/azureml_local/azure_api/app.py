@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from azureml_local.azure_api import (
     application_insights,
@@ -26,8 +25,9 @@ from azureml_local.azure_api import (
     snapshots,
 )
 from azureml_local.azure_api.authorization import RequireToken
+from azureml_local.azure_api.body_limit import BodyLimit
 from azureml_local.azure_api.datasets import routes as datasets
-from azureml_local.azure_api.errors import on_http_error, on_workspace_error
+from azureml_local.azure_api.errors import on_failure, on_http_error, on_workspace_error
 from azureml_local.azure_api.paths import WorkspacePaths
 from azureml_local.azure_api.storage import routes as storage
 from azureml_local.azure_api.surface import Surface
@@ -54,15 +54,18 @@ _SERVICES = (
 )
 
 
-def create_app(surface: Surface, *, outermost: Sequence[Middleware] = ()) -> ASGIApp:
+def create_app(surface: Surface, *, outermost: Sequence[Middleware] = ()) -> Starlette:
     """All routes of the surface. `outermost` comes before everything else that looks at a request."""
-    return Starlette(
+    app = Starlette(
         routes=[route for service in _SERVICES for route in service.routes(surface)],
         middleware=[
             *outermost,
-            Middleware(RequestLog),
+            Middleware(RequestLog, on_failure=on_failure),
             Middleware(WorkspacePaths),
             Middleware(RequireToken, issuer=surface.issuer),
+            Middleware(BodyLimit),
         ],
         exception_handlers={WorkspaceError: on_workspace_error, HTTPException: on_http_error},
     )
+    app.router.redirect_slashes = False  # a redirect would lead to whatever host the request names
+    return app

@@ -10,7 +10,7 @@ from azureml_local.azure_api.storage.service import CONTAINERS
 from azureml_local.azure_api.tokens import TokenIssuer
 from azureml_workspace.errors import Unauthorized
 
-OPEN_PREFIXES = ("/metadata/endpoints", "/discovery", "/signin/", "/common/")
+OPEN_PREFIXES = ("/metadata/endpoints", "/discovery", "/signin/")
 """The description of the cloud and its services, and the sign-in."""
 
 
@@ -23,7 +23,7 @@ class RequireToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and not _is_open(scope["path"]):
+        if scope["type"] == "http" and not (is_open(scope["path"]) or is_blob(scope["path"])):
             try:
                 self._issuer.check(_bearer_token(Headers(scope=scope).get("authorization", "")))
             except Unauthorized as error:
@@ -32,9 +32,14 @@ class RequireToken:
         await self._app(scope, receive, send)
 
 
-def _is_open(path: str) -> bool:
-    # Blob storage has a key or a signature of its own in every request, as on Azure; its routes check that.
-    return path.startswith(OPEN_PREFIXES) or path.lstrip("/").partition("/")[0] in CONTAINERS
+def is_open(path: str) -> bool:
+    """Whether anybody may ask for it."""
+    return path.startswith(OPEN_PREFIXES)
+
+
+def is_blob(path: str) -> bool:
+    """Whether it is in Blob storage: there, as on Azure, each request has a key or a signature, which routes check."""
+    return path.lstrip("/").partition("/")[0] in CONTAINERS
 
 
 def _bearer_token(header: str) -> str:

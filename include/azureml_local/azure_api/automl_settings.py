@@ -82,7 +82,7 @@ def training_dataset_id(text: str | None) -> str:
     :raises InvalidRequest: it names none, or more than the one to train on.
     """
     try:
-        named = json.loads((text or "").replace('\\"', '"').replace("\\\\", "\\"))
+        named = json.loads(str(text or "").replace('\\"', '"').replace("\\\\", "\\"))
         key = str(named["training_data"]["datasetId"])
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidRequest("the AutoML run names no TabularDataset as its training_data.") from error

@@ -63,6 +63,13 @@ def azure_error(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse(body, status_code=status)
 
 
+def on_failure(request_id: str) -> Response:
+    """A fault of ours. What happened stays in the log."""
+    return azure_error(
+        500, "InternalServerError", f"the local Azure ML failed (request id {request_id}); its server.log says why."
+    )
+
+
 def on_workspace_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """What the workspace refused."""
     kind = next((known for known in type(error).__mro__ if known in _STATUS_AND_CODE), ServiceUnavailable)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -42,8 +41,3 @@ class WorkspacePaths:
                 path = f"/{(found['service'] or 'arm').lower()}{found['rest'] or ''}"
             scope = {**scope, "path": path, "full_path": scope["path"]}
         await self._app(scope, receive, send)
-
-
-def segment(text: str) -> str:
-    """One segment of a path as the client meant it."""
-    return unquote(text)

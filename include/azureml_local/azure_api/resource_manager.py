@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -32,12 +34,16 @@ _SERVICES = (
     "aether",
     "jasmine",
 )
-_CREATED = "2026-01-01T00:00:00.0000000+00:00"
+_KIND = "workspace"
+"""Kind of document: since when there is this workspace for Azure's clients."""
 
 
 def routes(surface: Surface) -> list[Route]:
     """The cloud's metadata, the subscription, the workspace and its discovery."""
     addresses = surface.addresses
+    first_seen = surface.documents.change(
+        _KIND, WORKSPACE_NAME, lambda found: found or {"creationTime": datetime.now(UTC).isoformat()}
+    )
 
     async def cloud(_: Request) -> Response:
         return JSONResponse([_cloud(addresses)])
@@ -53,7 +59,7 @@ def routes(surface: Surface) -> list[Route]:
         return JSONResponse({"value": [subscription]})
 
     async def workspace(_: Request) -> Response:
-        return JSONResponse(_workspace(addresses))
+        return JSONResponse(_workspace(addresses, first_seen["creationTime"]))
 
     async def permissions(_: Request) -> Response:
         # Who has the server's token may do everything.
@@ -102,7 +108,7 @@ def _cloud(addresses: Addresses) -> dict[str, object]:
     }
 
 
-def _workspace(addresses: Addresses) -> dict[str, object]:
+def _workspace(addresses: Addresses, created: str) -> dict[str, object]:
     providers = f"{addresses.group_id}/providers"
     return {
         "id": addresses.workspace_id,
@@ -117,7 +123,7 @@ def _workspace(addresses: Addresses) -> dict[str, object]:
             "workspaceId": addresses.workspace_guid,
             "friendlyName": WORKSPACE_NAME,
             "description": "local Azure ML",
-            "creationTime": _CREATED,
+            "creationTime": created,
             "keyVault": f"{providers}/Microsoft.KeyVault/vaults/local",
             "applicationInsights": f"{providers}/Microsoft.Insights/components/local",
             "storageAccount": f"{providers}/Microsoft.Storage/storageAccounts/local",

@@ -8,8 +8,9 @@ gets a token as App Service gives it to a managed identity.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -44,21 +45,21 @@ def routes(surface: Surface) -> list[Route]:
         )
 
     async def token(request: Request) -> Response:
-        form = await request.form()
+        form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         if form.get("grant_type") != "client_credentials":
             return _refused("unsupported_grant_type", "AADSTS70003: only client_credentials are known here.")
-        client_id = str(form.get("client_id", ""))
+        client_id = form.get("client_id", "")
         try:
             _check_client(form, client_id, f"{addresses.secure}{request.scope['path']}")
         except Unauthorized as error:
             return _refused("invalid_client", str(error))
-        audience = str(form.get("resource") or form.get("scope", "")).removesuffix("/.default")
+        audience = (form.get("resource") or form.get("scope", "")).removesuffix("/.default")
         return JSONResponse(_token(issuer, client_id, audience))
 
-    def _check_client(form: FormData, client_id: str, endpoint: str) -> None:
+    def _check_client(form: Mapping[str, str], client_id: str, endpoint: str) -> None:
         if form.get("client_assertion_type") == ASSERTION_TYPE:
-            principals.check(client_id, str(form.get("client_assertion", "")), endpoint)
-        elif not client_id or not issuer.is_secret(str(form.get("client_secret", ""))):
+            principals.check(client_id, form.get("client_assertion", ""), endpoint)
+        elif not client_id or not issuer.is_secret(form.get("client_secret", "")):
             raise Unauthorized(
                 "AADSTS7000215: Invalid client secret provided. It has to be the content of the server's token file."
             )

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import PascalBody, answering, read
+from azureml_local.azure_api.bodies import PascalBody, answering, as_object, read
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.storage import ARTIFACTS
 from azureml_local.azure_api.surface import Surface
@@ -68,7 +68,7 @@ def routes(surface: Surface) -> list[Route]:
 
     def create(request: Request, body: Any) -> Document:
         key = request.path_params["id"]
-        parent = documents.find(_KIND, str(body.get("ParentSnapshotId") or _NOTHING))
+        parent = documents.find(_KIND, str(as_object(body).get("ParentSnapshotId") or _NOTHING))
         files = _files(read(body, _Snapshot), (parent or {}).get("Files") or {})
         document = {"Files": files, "Properties": body.get("Properties")}
         documents.put(_KIND, key, document)

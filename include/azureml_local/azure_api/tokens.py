@@ -31,7 +31,10 @@ class TokenIssuer:
 
     @property
     def identity_secret(self) -> str:
-        """What a process of this machine shows to get a token as the managed identity. It opens nothing else."""
+        """What a process of this machine shows to get a token as the managed identity, which may do everything here.
+
+        It is not the server's token: the control plane does not take it.
+        """
         return hmac.digest(self._key, b"managed identity", "sha256").hex()
 
     def is_identity_secret(self, given: str) -> bool:

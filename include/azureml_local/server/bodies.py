@@ -29,28 +29,31 @@ class BodyCheck:
             await self._app(scope, receive, send)
             return
         try:
-            body = await _read(receive)
+            body = await read_body(receive, LONGEST_BODY)
             _check(body)
         except InvalidRequest as error:
             await error_response(error)(scope, receive, send)
             return
-        await self._app(scope, _replay(body, receive), send)
+        await self._app(scope, replay(body, receive), send)
 
 
-async def _read(receive: Receive) -> bytes:
-    """The whole body. One that is too long is read to its end all the same: only then does its sender listen."""
+async def read_body(receive: Receive, most: int) -> bytes:
+    """The whole body. One that is too long is read to its end all the same: only then does its sender listen.
+
+    :raises InvalidRequest: it has more than `most` bytes.
+    """
     body, size = bytearray(), 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         size += len(message.get("body", b""))
-        if size <= LONGEST_BODY:
+        if size <= most:
             body += message.get("body", b"")
         if not message.get("more_body", False):
             break
-    if size > LONGEST_BODY:
-        raise InvalidRequest(f"the body is longer than {LONGEST_BODY:,} bytes; what this server takes is far smaller.")
+    if size > most:
+        raise InvalidRequest(f"the body is longer than {most:,} bytes; what this server takes is far smaller.")
     return bytes(body)
 
 
@@ -62,7 +65,8 @@ def _check(body: bytes) -> None:
     require_encodable(content, "the body")
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
+    """What gives the body that was read to whoever reads it next."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

@@ -7,9 +7,11 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from azureml_local.server.errors import error_response, internal_error
@@ -28,8 +30,10 @@ class RequestLog:
     Only method, path, status and time are logged: headers and queries may hold what is nobody's business.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, on_failure: Callable[[str], Response] = internal_error) -> None:
+        """`on_failure`: the answer to a request, of this id, that failed through a fault of ours."""
         self._app = app
+        self._on_failure = on_failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,7 +61,7 @@ class RequestLog:
             logger.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
             if status:  # too late for another answer; the server cuts the connection
                 raise
-            await internal_error(request_id)(scope, receive, send_with_id)
+            await self._on_failure(request_id)(scope, receive, send_with_id)
         milliseconds = (time.monotonic() - started) * 1000
         # Somebody polling for progress would fill the log with what went well.
         level = logging.DEBUG if scope["method"] == "GET" and status < 400 else logging.INFO

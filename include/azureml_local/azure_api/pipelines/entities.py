@@ -15,7 +15,7 @@ _STATUSES = (ACTIVE, DEPRECATED, DISABLED)
 
 
 def entity(key: str, created: datetime | None = None, *, status: str = ACTIVE) -> Document:
-    """The fields that every entity has. Nothing here is ever changed by two clients at once, so the tag is constant."""
+    """The fields that every entity has. Requests here make no condition of the tag, so it is constant."""
     moment = (created or datetime.now(UTC)).isoformat()
     return {
         "Id": key,

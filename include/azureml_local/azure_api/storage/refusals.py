@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from xml.sax.saxutils import escape
 
 from starlette.responses import Response
@@ -19,12 +20,14 @@ class StorageRefusal(Exception):
         self.code = code
 
     def response(self) -> Response:
-        """The answer. HEAD has no body, so clients read the code from the header."""
+        """The answer. Some have no body, so clients read the code from the header."""
+        headers = {"x-ms-error-code": self.code, "x-ms-version": API_VERSION}
+        if self.status == HTTPStatus.NOT_MODIFIED:  # a body would be taken for the beginning of the next answer
+            return Response(status_code=self.status, headers=headers)
         body = (
             '<?xml version="1.0" encoding="utf-8"?>'
             f"<Error><Code>{self.code}</Code><Message>{escape(str(self))}</Message></Error>"
         )
-        headers = {"x-ms-error-code": self.code, "x-ms-version": API_VERSION}
         return Response(body, self.status, headers, "application/xml")
 
 
