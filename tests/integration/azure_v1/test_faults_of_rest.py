@@ -97,7 +97,7 @@ def test_a_lasting_trouble_ends_in_the_retryable_error(wire: WireServer, workspa
     wire.script.add(COMPUTE, fault)
     with pytest.raises(ServiceUnavailable):
         find(workspace)
-    assert 2 <= wire.script.count(COMPUTE) <= 5
+    assert wire.script.count(COMPUTE) >= 2
 
 
 def test_an_answer_cut_where_nobody_can_tell(wire: WireServer, workspace: AzureWorkspace) -> None:
@@ -133,10 +133,10 @@ def test_throttled_until_a_moment_that_is_given_as_a_date(wire: WireServer, work
 
 def test_no_answer_within_the_limit(wire: WireServer) -> None:
     wire.engine.computes.ensure(ComputeTarget(name="steady"))
-    workspace = wire.workspace(read=1.0, retry=0.5)
+    workspace = wire.workspace(read=5.0, retry=0.5)
     find(workspace)
-    slow = wire.script.add(COMPUTE, is_slow(5))
-    with pytest.raises(ServiceUnavailable, match=r"gave no answer to GET .*computes/steady within 1 s"):
+    slow = wire.script.add(COMPUTE, is_slow(30))
+    with pytest.raises(ServiceUnavailable, match=r"gave no answer to GET .*computes/steady within 5 s"):
         find(workspace)
     assert slow.met == 1
 

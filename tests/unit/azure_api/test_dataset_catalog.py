@@ -132,6 +132,27 @@ def test_datasets_without_a_name(surface: Surface, catalog: Catalog) -> None:
         engine_dataset(surface, "no-such-id")
 
 
+@pytest.mark.parametrize("kind", ["file", "table"])
+def test_an_id_stays_that_of_its_data_when_the_engine_takes_the_name(
+    surface: Surface, catalog: Catalog, kind: str
+) -> None:
+    given = (
+        definition("one.csv", dataset_type="file")
+        if kind == "file"
+        else definition("one.csv", "extract_columns_from_partition_format: x")
+    )
+    before = register(catalog, "shop", given)
+    assert natively(surface, "shop", b"a,b\n9,9\n") == 1
+    native = catalog.get("shop")
+    assert native.saved_id != before.saved_id
+    assert catalog.find_registered(before.saved_id) == before
+    assert catalog.definition(before.saved_id) == given
+    with pytest.raises(InvalidRequest, match="files" if kind == "file" else "partition"):
+        engine_dataset(surface, before.saved_id)
+    assert catalog.find_registered(native.saved_id) == native
+    assert engine_dataset(surface, native.saved_id).name == "shop"
+
+
 def test_descriptions_and_tags(surface: Surface, catalog: Catalog) -> None:
     natively(surface, "native", b"a,b\n0,0\n")
     register(catalog, "people", definition("one.csv"))

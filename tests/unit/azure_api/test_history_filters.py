@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -9,6 +11,17 @@ from azureml_workspace.errors import InvalidRequest
 
 pytestmark = pytest.mark.unit
 
+BOUNDED = """
+import resource, sys
+from azureml_local.azure_api.history.filters import parse_filter
+from azureml_workspace.errors import InvalidRequest
+used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 15,) * 2)
+try:
+    parse_filter(sys.argv[1])
+except InvalidRequest:
+    print("refused")
+"""
 RUN: dict[str, Any] = {
     "runId": "AutoML_1_0",
     "rootRunId": "AutoML_1",
@@ -67,3 +80,17 @@ def test_what_is_no_filter_is_refused(text: str) -> None:
 def test_a_filter_of_many_runs_is_no_recursion() -> None:
     text = " or ".join(f"RunId eq run_{number}" for number in range(3000)) + " or RunId eq AutoML_1_0"
     assert parse_filter(text)(RUN)
+
+
+@pytest.mark.parametrize("text", ["a" + " " * 99_000, "a " * 49_000, "RunId eq " + "b " * 49_000 + "("])
+def test_a_filter_takes_no_more_steps_than_it_is_long(text: str) -> None:
+    """Quadratic steps took minutes, in which no other thread of the server ran; the limit is of processor time."""
+    done = subprocess.run(
+        [sys.executable, "-c", BOUNDED, text], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "refused\n"), done.stderr
+
+
+def test_a_filter_that_is_too_long() -> None:
+    with pytest.raises(InvalidRequest, match="at most 100000"):
+        parse_filter("RunId eq a or " * 8000)

@@ -3,7 +3,8 @@
 A table that the engine can take over is a version of the engine's own dataset, of the same name and number; beside it
 only the definition is kept that the SDK gave. Everything else (files, and tables with transformations that the engine
 does not do) is a definition alone: the SDK can read it, and nothing can be trained on it. A name is of one of these
-kinds with all its versions.
+kinds with all its versions; when the engine itself takes a name of the other kind, the name is the engine's from then
+on, and saved ids that were given out stay those of what they were given out for.
 """
 
 from __future__ import annotations
@@ -125,7 +126,11 @@ class Catalog:
     def find_registered(self, saved_id: str) -> Registration | None:
         """The version of that saved id; None when the id is of no registered dataset."""
         document = self._documents.find(_SAVED, saved_id)
-        return None if document is None or "name" not in document else self.get(document["name"], document["version"])
+        if document is None or "name" not in document:
+            return None
+        name, version = document["name"], document["version"]
+        both = (self._find_of_engine(name, version), self._find_untaken(name, version))
+        return next((found for found in both if found is not None and found.saved_id == saved_id), None)
 
     def save(self, definition: Definition) -> str:
         """Keep a dataset without a name; gives its saved id, which is that of an equal one."""
@@ -151,7 +156,7 @@ class Catalog:
     def engine_dataset(self, saved_id: str) -> DatasetVersion:
         """See the function of this name."""
         registered = self.find_registered(saved_id)
-        if registered is not None and self._is_engines(registered.name):
+        if registered is not None and saved_id == _engine_id(registered.name, registered.version):
             return self._datasets.get(registered.name, registered.version)
         return self._take_over(f"{_UNNAMED}{saved_id}", _table(self.definition(saved_id)), {})
 
@@ -174,10 +179,16 @@ class Catalog:
 
     def _find(self, name: str, version: int | None) -> Registration | None:
         if self._is_engines(name):
-            try:
-                return self._of_engine(self._datasets.get(name, version))
-            except NotFound:
-                return None
+            return self._find_of_engine(name, version)
+        return self._find_untaken(name, version)
+
+    def _find_of_engine(self, name: str, version: int | None) -> Registration | None:
+        try:
+            return self._of_engine(self._datasets.get(name, version))
+        except NotFound:
+            return None
+
+    def _find_untaken(self, name: str, version: int | None) -> Registration | None:
         document = self._documents.find(_UNTAKEN, name)
         versions = [] if document is None else document["versions"]
         number = len(versions) if version is None else version
@@ -240,7 +251,7 @@ class Catalog:
                 description=kept.get("description"),
                 tags=dataset.tags,
                 created_at=dataset.created_at,
-                saved_id=str(uuid.uuid5(_NAMESPACE, f"{dataset.name}:{dataset.version}")),
+                saved_id=_engine_id(dataset.name, dataset.version),
             )
         )
 
@@ -249,6 +260,11 @@ class Catalog:
         if self._documents.find(_SAVED, found.saved_id) is None:
             self._documents.put(_SAVED, found.saved_id, {"name": found.name, "version": found.version})
         return found
+
+
+def _engine_id(name: str, version: int) -> str:
+    """The saved id of an engine's version."""
+    return str(uuid.uuid5(_NAMESPACE, f"{name}:{version}"))
 
 
 def _definition(document: dict[str, Any]) -> Definition:

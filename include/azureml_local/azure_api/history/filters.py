@@ -19,9 +19,12 @@ from azureml_workspace.texts import shown
 Predicate = Callable[[Mapping[str, Any]], bool]
 
 _LONGEST = 100_000
+"""Characters. The SDK names every run of a long list in one filter."""
 _DEEPEST = 50
+# Words and the space between them are told apart everywhere, so that a match takes time in proportion to its length:
+# nothing else runs in this process meanwhile.
 _COMPARISON = re.compile(
-    r"""\s*(?P<field>[^()"'\s][^()"']*?)\s+(?P<operator>eq|ne|gt|ge|lt|le)\s+"""
+    r"""\s*(?P<field>[^()"'\s]+(?:\s+[^()"'\s]+)*?)\s+(?P<operator>eq|ne|gt|ge|lt|le)\s+"""
     r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^()"'\s]+(?:\s+(?!and\b|or\b)[^()"'\s]+)*))""",
     re.IGNORECASE,
 )
