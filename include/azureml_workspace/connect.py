@@ -16,16 +16,26 @@ Opener = Callable[[WorkspaceSettings, OnSecret], Workspace]
 
 
 @dataclass(frozen=True, kw_only=True)
+class TelemetryDelay:
+    """In seconds: `longest` until a request shows in the telemetry, `poll` between two looks for it."""
+
+    longest: float
+    poll: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Adapter:
     """One way to reach a workspace.
 
     `opener` is `module:function`, named and not imported: an SDK costs seconds that a DAG parse must not pay.
-    `insights_hint` says where a person looks at the telemetry of `{service}`. `has_portal` says whether the
-    `portal_url` of its records opens in a browser, like Azure ML Studio; without one, links lead to pages of Airflow.
+    `insights_hint` says where a person looks at the telemetry of `{service}`, `telemetry_delay` how long it is behind.
+    `has_portal` says whether the `portal_url` of its records opens in a browser, like Azure ML Studio; without one,
+    links lead to pages of Airflow.
     """
 
     opener: str
     insights_hint: str
+    telemetry_delay: TelemetryDelay
     has_portal: bool
 
 
@@ -33,12 +43,14 @@ ADAPTERS: dict[str, Adapter] = {
     "local": Adapter(
         opener="azureml_workspace.local.workspace:open_local",
         insights_hint="python -m azureml_local requests {service}",
+        telemetry_delay=TelemetryDelay(longest=30, poll=0.2),
         has_portal=False,
     ),
     "azure_v1": Adapter(
         opener="azureml_workspace.azure_v1.workspace:open_azure_v1",
         insights_hint="Application Insights of the workspace, Logs: "
         "requests | where customDimensions['Service Name'] == '{service}'",
+        telemetry_delay=TelemetryDelay(longest=600, poll=10),
         has_portal=True,
     ),
 }
@@ -63,6 +75,11 @@ def open_workspace(settings: WorkspaceSettings, *, on_secret: OnSecret = lambda 
 def insights_hint(settings: WorkspaceSettings, service_name: str) -> str:
     """Where a person looks at the telemetry of a web service. :raises InvalidRequest: no such backend."""
     return _adapter(settings).insights_hint.format(service=service_name)
+
+
+def telemetry_delay(settings: WorkspaceSettings) -> TelemetryDelay:
+    """How long the telemetry of web services is behind. :raises InvalidRequest: no such backend."""
+    return _adapter(settings).telemetry_delay
 
 
 def has_portal(settings: WorkspaceSettings) -> bool:

@@ -13,10 +13,11 @@ from airflow.sdk.log import mask_secret
 
 from airflow_azureml._connection import CONN_TYPE, settings_of
 from airflow_azureml._interrupts import INTERRUPTS
-from azureml_workspace.connect import has_portal, insights_hint, open_workspace
+from azureml_workspace.connect import has_portal, insights_hint, open_workspace, telemetry_delay
 from azureml_workspace.errors import WorkspaceError
 
 if TYPE_CHECKING:
+    from azureml_workspace.connect import TelemetryDelay
     from azureml_workspace.protocol import Workspace
     from azureml_workspace.records import WebService
     from azureml_workspace.settings import WorkspaceSettings
@@ -110,6 +111,11 @@ class AzureMLHook(BaseHook):
     def insights_hint(self, service_name: str) -> str:
         """Where a person looks at the service's telemetry."""
         return insights_hint(self.settings, service_name)
+
+    @property
+    def telemetry_delay(self) -> TelemetryDelay:
+        """How long the telemetry of web services is behind."""
+        return telemetry_delay(self.settings)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the workspace who it is; Airflow's Test button shows the message."""

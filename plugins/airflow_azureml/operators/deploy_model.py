@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast, get_args
+from urllib.parse import urlsplit
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -170,6 +172,12 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         """Whether the service is what was asked for."""
         self._require_deployed(seen, DeploySettings.from_dict(awaited.memo))
         self.log.info("%s is %s at %s", seen.name, seen.state, seen.scoring_uri)
+        if _is_sent_in_clear(seen.scoring_uri):
+            self.log.warning(
+                "%s is public and plain HTTP: rows and keys cross the network unencrypted. Do not send it what others "
+                "must not read.",
+                seen.scoring_uri,
+            )
         return ServiceResult(
             name=seen.name,
             scoring_uri=seen.scoring_uri,
@@ -227,3 +235,14 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         except WorkspaceError as error:
             return f"\nIts log could not be read: {error}"
         return f"\nLast lines of its log:\n{text[-_LOG_CHARACTERS:]}" if text.strip() else "\nIts log is empty."
+
+
+def _is_sent_in_clear(uri: str) -> bool:
+    """Whether the address is plain HTTP, and not within a machine or a private network."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    try:
+        is_public = ip_address(host).is_global
+    except ValueError:
+        is_public = "." in host.rstrip(".")  # others are of this machine or network, as in Docker Compose
+    return parts.scheme == "http" and is_public

@@ -38,7 +38,8 @@ class AzureMLSmokeScoreOperator(AzureMLBaseOperator):
     :param classes: the labels the model knows (default: those the service's contract lists).
     :param max_latency_ms: slowest answer that passes (default: any).
     :param timeout: seconds for each request (default 30).
-    :param telemetry_timeout: seconds within which telemetry must have seen the request, when it is on (default 30).
+    :param telemetry_timeout: seconds within which telemetry must have seen the request, when it is on (default: what
+        the connection's backend needs; 30 with the local Azure ML, 600 with Azure).
     """
 
     template_fields: Sequence[str] = (
@@ -67,7 +68,7 @@ class AzureMLSmokeScoreOperator(AzureMLBaseOperator):
         classes: Sequence[Any] | None = None,
         max_latency_ms: float | str | None = None,
         timeout: float | str = 30,
-        telemetry_timeout: float | str = 30,
+        telemetry_timeout: float | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -89,7 +90,7 @@ class AzureMLSmokeScoreOperator(AzureMLBaseOperator):
             rows=self.rows, dataset=self.dataset, label_column_name=self.label_column_name, count=self.row_count
         )
         timeout = arguments.number("timeout", self.timeout)
-        telemetry_timeout = arguments.number("telemetry_timeout", self.telemetry_timeout)
+        telemetry_timeout = arguments.optional(arguments.number, "telemetry_timeout", self.telemetry_timeout)
         max_latency = arguments.optional(arguments.number, "max_latency_ms", self.max_latency_ms)
         expected, classes = _labels("expected_labels", self.expected_labels), _labels("classes", self.classes)
 
@@ -129,19 +130,21 @@ class AzureMLSmokeScoreOperator(AzureMLBaseOperator):
             checks=tuple(checks),
         )
 
-    def _telemetry_check(self, service: WebService, scored: int, started: float, timeout: float) -> CheckResult:
+    def _telemetry_check(self, service: WebService, scored: int, started: float, given: float | None) -> CheckResult:
         """Whether telemetry has as many requests of this time as the test had scored.
 
         It is written in batches, so they show up a little later. It does not tell whose a request was: those of other
         clients count too, and the detail says no more than what was seen.
         """
-        workspace = self.hook.workspace
+        workspace, delay = self.hook.workspace, self.hook.telemetry_delay
+        timeout = delay.longest if given is None else given
+        self.log.info("Waiting until telemetry shows the test's requests, for up to %g s.", timeout)
         try:
             summary = wait_until(
                 lambda: workspace.service_requests(service.name, since_seconds=time.monotonic() - started + 1),
                 lambda seen: seen.count >= scored,
                 what=f"telemetry of {service.name}",
-                patience=Patience(poll=0.2, deadline=timeout, outage=timeout),
+                patience=Patience(poll=delay.poll, deadline=timeout, outage=timeout),
                 log=self.log,
                 stopped=self.was_killed,
             )

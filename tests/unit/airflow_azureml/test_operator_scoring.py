@@ -137,6 +137,54 @@ def test_smoke_telemetry_is_waited_for(
         smoke().execute(context)  # type: ignore[arg-type]
 
 
+LOCAL: dict[str, Any] = {"conn_type": "azureml"}
+AZURE = {
+    "conn_type": "azureml",
+    "extra": {
+        "backend": "azure_v1",
+        "sign_in": "azure_cli",
+        "subscription_id": "s",
+        "resource_group": "g",
+        "workspace_name": "w",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("connection", "given", "seconds"), [(LOCAL, None, 30), (AZURE, None, 600), (AZURE, "", 600), (AZURE, "45", 45)]
+)
+def test_smoke_waits_for_telemetry_as_long_as_the_backend_needs(
+    endpoint: Endpoint,
+    workspace: FakeWorkspace,
+    context: TaskContext,
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    connection: dict[str, Any],
+    given: str | None,
+    seconds: float,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AZUREML_DEFAULT", json.dumps(connection))
+    workspace.service = replace(workspace.service, app_insights_enabled=True)
+    workspace.telemetry = [0]
+    with pytest.raises(AirflowFailException, match=f"{seconds:g} s after the test, telemetry has fewer"):
+        smoke(telemetry_timeout=given).execute(context)  # type: ignore[arg-type]
+    assert clock[0] == pytest.approx(seconds)
+
+
+def test_smoke_asks_application_insights_no_more_than_every_ten_seconds(
+    endpoint: Endpoint,
+    workspace: FakeWorkspace,
+    context: TaskContext,
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AZUREML_DEFAULT", json.dumps(AZURE))
+    workspace.service = replace(workspace.service, app_insights_enabled=True)
+    workspace.telemetry = [0, 0, 0, 2]
+    assert smoke().execute(context)["checks"][-1]["passed"] is True  # type: ignore[arg-type]
+    assert clock[0] >= 3 * 10
+
+
 @pytest.mark.parametrize("label", ["no", 1, "a label of many words " * 40])
 def test_ten_thousand_labels_stay_out_of_xcom(endpoint: Endpoint, context: TaskContext, label: Any) -> None:
     endpoint.smoke = replace(endpoint.smoke, labels=(label,) * 10_000)

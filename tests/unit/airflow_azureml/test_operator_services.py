@@ -85,6 +85,29 @@ def test_unknown_model_is_not_retried(workspace: FakeWorkspace, context: TaskCon
     assert "deploy" not in workspace.names()
 
 
+@pytest.mark.parametrize(
+    ("uri", "warns"),
+    [
+        ("http://svc.westeurope.azurecontainer.io/score", True),
+        ("http://20.50.2.1/score", True),
+        ("https://svc.westeurope.azurecontainer.io/score", False),
+        ("http://127.0.0.1:9/score", False),
+        ("http://localhost:9/score", False),
+        ("http://10.0.0.4/score", False),
+        ("http://azureml:8800/score", False),
+    ],
+)
+def test_a_deployment_that_is_open_to_listeners_says_so(
+    workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch, uri: str, warns: bool
+) -> None:
+    warnings: list[str] = []
+    task = deploy()
+    monkeypatch.setattr(task.log, "warning", lambda text, *values: warnings.append(text % values))
+    workspace.service = replace(workspace.service, scoring_uri=uri)
+    task.execute(context)  # type: ignore[arg-type]
+    assert [uri in text and "unencrypted" in text for text in warnings] == [True] * warns
+
+
 @pytest.mark.parametrize("state", [ServiceState.FAILED, ServiceState.UNHEALTHY])
 def test_failed_deployment_shows_the_log(workspace: FakeWorkspace, context: TaskContext, state: ServiceState) -> None:
     workspace.states = [ServiceState.TRANSITIONING, state]
