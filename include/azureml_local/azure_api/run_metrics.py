@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from azureml_local.azure_api.bodies import answering, as_object
@@ -16,7 +19,8 @@ from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import ChildRun
 
-_KIND = "metrics"
+_KIND = "metrics of "
+"""Begins the kind of document of a run's logged metrics: one for each batch of a metric's values, in their order."""
 _SCALAR = "azureml.v1.scalar"
 
 
@@ -33,7 +37,9 @@ def routes(surface: Surface) -> list[Route]:
         found = metrics.of_run(run).get(name)
         if found is None:
             raise NotFound(f"run {run!r} has no metric {name!r}.")
-        return {**found, "continuationToken": None, "nextLink": None}
+        # Not every number is in JSON itself; Python, and so the SDK, writes and reads NaN all the same.
+        content = json.dumps({**found, "continuationToken": None, "nextLink": None})
+        return Response(content, media_type="application/json")
 
     def log(request: Request, body: Any) -> Any:
         metrics.log(request.path_params["run"], as_object(body).get("values") or [])
@@ -63,7 +69,7 @@ class RunMetrics:
         read: dict[str, dict[str, ChildRun]] = {}
         found: dict[str, dict[str, Document]] = {}
         for run in runs:
-            logged = self._documents.find(_KIND, run["runId"]) or {}
+            logged = self._logged(run["runId"])
             figures = self._figures(run, read)
             found[run["runId"]] = {name: _scalar(run, name, value) for name, value in figures.items()} | logged
         return found
@@ -89,20 +95,33 @@ class RunMetrics:
         except NotFound:  # the parent is a pipeline run
             return {}
 
-    def log(self, run_id: str, values: list[dict[str, Any]]) -> None:
+    def log(self, run_id: str, values: Any) -> None:
         """Add values to metrics, or new metrics. :raises NotFound: no such run."""
         self._history.get(run_id)
-        if not all(isinstance(metric, dict) and isinstance(metric.get("name"), str) for metric in values):
-            raise InvalidRequest("values are metrics, each with its name.")
+        if not isinstance(values, list) or not all(map(_is_metric, values)):
+            raise InvalidRequest("values are metrics, each with its name and a list of objects as its value.")
+        for metric in values:
+            # The same batch again, whose answer was lost, is known by its first value.
+            first = next((str(value["metricId"]) for value in metric["value"] if value.get("metricId")), uuid.uuid4())
+            document = {"name": metric["name"], "metric": json.dumps(metric)}
+            self._documents.put(f"{_KIND}{run_id}", f"{metric['name']} {first}", document)
 
-        def added(found: Document | None) -> Document:
-            metrics = dict(found or {})
-            for metric in values:
-                before = metrics.get(metric["name"], {"value": []})
-                metrics[metric["name"]] = {**metric, "value": [*before["value"], *(metric.get("value") or [])]}
-            return metrics
+    def _logged(self, run_id: str) -> dict[str, Document]:
+        """What scripts logged, by name: the last description of each, and all values."""
+        found: dict[str, Document] = {}
+        for document in self._documents.list_all(f"{_KIND}{run_id}"):
+            metric = json.loads(document["metric"])
+            values = found[document["name"]]["value"] if document["name"] in found else []
+            values += metric["value"]
+            found[document["name"]] = {**metric, "value": values}
+        return found
 
-        self._documents.change(_KIND, run_id, added)
+
+def _is_metric(given: Any) -> bool:
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        return False
+    values = given.get("value")
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
 def _scalar(run: Mapping[str, Any], name: str, value: float) -> Document:
