@@ -98,7 +98,7 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
             raise Conflict(f"run {run_id} is {run.status.value}; its result is there when it has completed.")
         if run.status is not RunStatus.COMPLETED:
             raise RunFailed(f"run {run_id} ended as {run.status.value}: {self._record(run).error}")
-        best_id = run.best_child_run_id
+        best_id = self._history.best_child(run)
         if best_id is None:
             raise RunFailed(f"run {run_id} completed and names no best child; look at its child runs.")
         best = child_record(self._history.get(best_id), metrics_of_run(self._azure, best_id))

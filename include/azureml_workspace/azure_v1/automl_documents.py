@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from azureml_workspace.azure_v1.best_child import TRIAL_TEMPLATE
 from azureml_workspace.azure_v1.history import HistoryRun
 from azureml_workspace.azure_v1.numbers import finite
 from azureml_workspace.records import ChildRun, DataGuardFinding
@@ -18,12 +19,11 @@ TIME_LIMIT_PROPERTY = "airflow.experiment_timeout_minutes"
 DATASET_PROPERTY = "airflow.dataset"
 ROWS_PROPERTY, UNLABELLED_PROPERTY = "airflow.labelled_rows", "airflow.unlabelled_rows"
 """Properties that the adapter gives a run when it submits it: what the dataset's profile says of the label."""
-_CHILD_TEMPLATE = "automl_child"
 
 
 def is_trial(run: HistoryRun) -> bool:
     """Whether a child run is a trial of a model."""
-    return run.properties.get("runTemplate") == _CHILD_TEMPLATE and run.properties.get("iteration", "").isdigit()
+    return run.properties.get("runTemplate") == TRIAL_TEMPLATE and run.properties.get("iteration", "").isdigit()
 
 
 def iteration_of(trial: HistoryRun) -> int:

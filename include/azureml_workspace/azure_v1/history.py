@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from azureml_workspace.azure_v1.best_child import best_child
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.times import moment
@@ -35,11 +36,6 @@ class HistoryRun:
     name: str = ""
     properties: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def best_child_run_id(self) -> str | None:
-        """Of an AutoML run that completed; older ones say it in a property."""
-        return self.tags.get("automl_best_child_run_id") or self.properties.get("best_child_run_id_000") or None
 
 
 class RunHistory:
@@ -71,6 +67,15 @@ class RunHistory:
             token = page.get("continuationToken")
             if not token:
                 return found
+
+    def best_child(self, run: HistoryRun) -> str | None:
+        """The id of the child that has the model, None when the run has none (yet)."""
+        return best_child(
+            status=run.status,
+            tags=run.tags,
+            properties=run.properties,
+            scores=lambda: ((child.run_id, child.properties.get("score")) for child in self.children(run)),
+        )
 
     def with_property(self, experiment: str, name: str, value: str) -> list[HistoryRun]:
         """The runs of an experiment (its name) that have this property; none when there is no such experiment."""

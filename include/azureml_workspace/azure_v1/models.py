@@ -32,14 +32,15 @@ class ModelCalls:
         """Register the best child's model, with where it comes from as its properties."""
         validate_model_name(name)
         require_encodable(tags, "tags")
-        run = _completed_run(self._azure, run_id)
+        history = RunHistory(self._azure)
+        run = _completed_run(history, run_id)
         wanted = dict(tags or {})
         found = next((model for model in _versions(self._azure, name) if model.run_id == run_id), None)
         if found is not None:
             return self._add_tags(found, wanted)
         version = self._azure.sdk.call(
             "register_model",
-            {"name": name, "run_id": _best_child_of(run), "tags": wanted, "properties": _origin(run)},
+            {"name": name, "run_id": _best_child_of(history, run), "tags": wanted, "properties": _origin(run)},
         )
         return self.get_model(name, int(version))
 
@@ -85,17 +86,17 @@ def model_version(found: Mapping[str, Any]) -> ModelVersion:
     )
 
 
-def _completed_run(azure: AzureConnection, run_id: str) -> HistoryRun:
+def _completed_run(history: RunHistory, run_id: str) -> HistoryRun:
     """:raises RunFailed: it has not completed. :raises NotFound:"""
-    run = RunHistory(azure).get(run_id)
+    run = history.get(run_id)
     if run.status is not RunStatus.COMPLETED:
         raise RunFailed(f"run {run_id} is {run.status.value}; only a completed run has a model to register.")
     return run
 
 
-def _best_child_of(run: HistoryRun) -> str:
+def _best_child_of(history: RunHistory, run: HistoryRun) -> str:
     """:raises RunFailed: it has none."""
-    best = run.best_child_run_id
+    best = history.best_child(run)
     if best is None:
         raise RunFailed(f"run {run.run_id}, of type {run.kind}, names no best child, so it has no model.")
     return best

@@ -45,5 +45,5 @@ class RunFileCalls(RunCalls):
 
     def _holders(self, run_id: str) -> list[str]:
         """The runs whose files are those of this run. :raises NotFound:"""
-        best = self._history.get(run_id).best_child_run_id
+        best = self._history.best_child(self._history.get(run_id))
         return [run_id, best] if best else [run_id]

@@ -23,7 +23,6 @@ from azureml_workspace.statuses import RunStatus
 pytestmark = pytest.mark.unit
 
 EXPERIMENT = "bank"
-START = datetime.now(UTC)
 
 
 class Died(Exception):
@@ -82,7 +81,7 @@ class Azure:
         kind: str = "automl",
     ) -> str:
         """`age` in minutes."""
-        created = START + timedelta(seconds=len(self.history.runs)) - timedelta(minutes=age)
+        created = datetime.now(UTC) + timedelta(seconds=len(self.history.runs)) - timedelta(minutes=age)
         self.history.runs[run_id] = replace(
             a_run(run_id, status=status), created=created, properties=dict(properties), kind=kind
         )
@@ -125,7 +124,7 @@ def a_run(run_id: str, *, status: RunStatus) -> HistoryRun:
         experiment_id="e",
         kind="automl",
         status=status,
-        created=START,
+        created=datetime.now(UTC),
         started=None,
         ended=None,
         parent_run_id=None,

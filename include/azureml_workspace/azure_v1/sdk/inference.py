@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azureml_workspace.azure_v1.best_child import best_child
 from azureml_workspace.azure_v1.sdk.categories import categories_of
 from azureml_workspace.azure_v1.sdk.session import SdkSession
 from azureml_workspace.azure_v1.serving import ENTRY_SCRIPT
 from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.statuses import RunStatus
 
 if TYPE_CHECKING:
     from azureml.core import Model, Run
@@ -23,7 +25,6 @@ _CONDA = re.compile(r"outputs/conda_env.*\.ya?ml")
 _SCORING = re.compile(r"outputs/scoring_file.*\.py")
 _SCORING_PREFERRED = ("outputs/scoring_file_v_1_0_0.py", "outputs/scoring_file_v_2_0_0.py")
 """Plain ones. Others (`scoring_file_pbi_v_1_0_0.py`, for Power BI) take their input in another form."""
-_BEST_CHILD_TAG = "automl_best_child_run_id"
 _KINDS = (("int", "integer"), ("uint", "integer"), ("float", "number"), ("bool", "boolean"), ("datetime", "datetime"))
 
 
@@ -113,7 +114,12 @@ def _run_with_model(session: SdkSession, run_id: str) -> tuple[Run, list[str]]:
     from azureml.core import Run
 
     run = Run.get(session.workspace, run_id)
-    best = run.get_tags().get(_BEST_CHILD_TAG)
+    best = best_child(
+        status=RunStatus.parse(run.get_status()),
+        tags=run.get_tags(),
+        properties=run.get_properties(),
+        scores=lambda: ((child.id, child.get_properties().get("score")) for child in run.get_children()),
+    )
     if best:
         run = Run.get(session.workspace, best)
     return run, run.get_file_names()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,26 @@ def _arguments() -> argparse.Namespace:
 
 
 def _best_child(automl: Any) -> Any:
-    """The child run that AutoML names as its best: in a tag, and in older versions in a property."""
+    """The child run that AutoML names as its best: in a tag, and in older versions in a property.
+
+    Else that with the best score, which is the highest for each metric that a pipeline can have.
+    """
     wanted = automl.get_tags().get("automl_best_child_run_id") or automl.get_properties().get("best_child_run_id_000")
     children = list(automl.get_children())
-    named = next((child for child in children if child.id == wanted), None)
-    if named is None:
-        raise SystemExit(f"AutoML run {automl.id} names no best child run (it has {len(children)})")
-    return named
+    if wanted:
+        best = next((child for child in children if child.id == wanted), None)
+    else:
+        best = max((child for child in children if math.isfinite(_score(child))), key=_score, default=None)
+    if best is None:
+        raise SystemExit(f"AutoML run {automl.id} has no best child run (of {len(children)})")
+    return best
+
+
+def _score(child: Any) -> float:
+    try:
+        return float(child.properties.get("score", "nan"))
+    except ValueError:
+        return math.nan
 
 
 def _register(automl: Any, best: Any, name: str, tags: dict[str, str]) -> Any:
