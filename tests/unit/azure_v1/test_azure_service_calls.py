@@ -11,6 +11,7 @@ import pytest
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.models import ModelCalls
+from azureml_workspace.azure_v1.sdk.services import _operation_of
 from azureml_workspace.azure_v1.services import ServiceCalls
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, ServiceUnavailable
 from azureml_workspace.records import DeploySettings
@@ -70,13 +71,18 @@ class FakeAzure:
 
     def call(self, method: str, url: str, **request: Any) -> Any:
         """An answer whose body is no JSON."""
-        self.json(method, "modelmanagement", url, **request)
+        self.answer(method, url, **request)
         return SimpleNamespace(headers={"Operation-Location": "https://azure/operations/change"}, content=b"Accepted")
 
     def json(self, method: str, service: str, path: str, **request: Any) -> Any:
         assert service == "modelmanagement"
         if path.startswith("/operations/"):
             return self.operation(path.removeprefix("/operations/"))
+        if method in {"PATCH", "DELETE"} or path.endswith("/regenerateKeys"):
+            raise ServiceUnavailable("the answer is no JSON")
+        return self.answer(method, path, **request)
+
+    def answer(self, method: str, path: str, **request: Any) -> Any:
         if path.startswith("/models/"):
             if path != "/models/bank%3A2":
                 raise NotFound("no such model")
@@ -275,3 +281,18 @@ def test_a_conflict_with_anything_else_is_one(there: dict[str, Any] | None) -> N
     azure.refusal, azure.after_deployment = Conflict("there is one"), there
     with pytest.raises(Conflict):
         Calls(azure).deploy(WANTED)
+
+
+def test_what_azure_says_of_a_change_that_it_made_is_no_trouble() -> None:
+    azure = FakeAzure(entity())
+    calls = Calls(azure)
+    assert calls.set_app_insights("bank", enabled=True).app_insights_enabled is True
+    calls.regenerate_key("bank")
+    calls.delete_service("bank")
+    assert [method for method, _, _ in azure.sent if method != "GET"] == ["PATCH", "POST", "POST", "DELETE"]
+
+
+@pytest.mark.parametrize(("endpoint", "operation"), [("https://azure/operations/abc", "abc"), (None, None)])
+def test_the_sdk_tells_what_it_would_wait_for(endpoint: str | None, operation: str | None) -> None:
+    service: Any = SimpleNamespace(_operation_endpoint=endpoint)
+    assert _operation_of(service) == operation
