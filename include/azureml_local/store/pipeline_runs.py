@@ -43,12 +43,14 @@ class PipelineRunStore:
             return None if row is None else self._run(row)
 
     def submit(self, new: NewPipelineRun, steps: Iterable[str], submission_key: str | None) -> tuple[Run, bool]:
-        """A new run with these steps, or the run of this key; the flag tells whether it is new.
+        """A new run with these steps, or the run of this key or of this id; the flag tells whether it is new.
 
         :raises NotFound: no such compute target.
         """
         with self._database.write() as session:
             found = None if submission_key is None else find_submitted_run(session, PipelineRunRow, submission_key)
+            if found is None and new.run_id is not None:
+                found = find_run(session, PipelineRunRow, new.run_id)
             if found is not None:
                 return self._run(found), False
             require_compute(session, new.settings.compute_target)

@@ -40,19 +40,25 @@ class PipelineStore:
                     and _definition(current).fingerprint == definition.fingerprint
                 ):
                     return self._record(current, endpoint), False
-            row, endpoint = _add(session, definition.name, definition)
+            row, endpoint = _add(session, definition.name, definition, str(uuid.uuid4()))
             endpoint.default_version = row.version
             return self._record(row, endpoint), True
 
-    def add(self, definition: PipelineDefinition) -> PublishedPipeline:
+    def add(self, definition: PipelineDefinition, pipeline_id: str) -> PublishedPipeline:
         """The next version, whatever the ones before it say. It is the default only when it is the first."""
         with self._database.write() as session:
-            return self._record(*_add(session, definition.name, definition))
+            return self._record(*_add(session, definition.name, definition, pipeline_id))
 
-    def keep(self, definition: PipelineDefinition) -> PublishedPipeline:
-        """For one run that is not of a published pipeline. `list_all` leaves it out."""
+    def keep(self, definition: PipelineDefinition, pipeline_id: str) -> PublishedPipeline:
+        """For one run that is not of a published pipeline; what is kept under this id already stays.
+
+        `list_all` leaves it out.
+        """
         with self._database.write() as session:
-            return self._record(*_add(session, UNPUBLISHED, definition))
+            row = session.get(PipelineRow, pipeline_id)
+            if row is not None:
+                return self._record(row, _endpoint(session, row))
+            return self._record(*_add(session, UNPUBLISHED, definition, pipeline_id))
 
     def get(self, pipeline_id: str) -> PublishedPipeline:
         """:raises NotFound:"""
@@ -124,7 +130,9 @@ class PipelineStore:
         )
 
 
-def _add(session: Session, name: str, definition: PipelineDefinition) -> tuple[PipelineRow, PipelineEndpointRow]:
+def _add(
+    session: Session, name: str, definition: PipelineDefinition, pipeline_id: str
+) -> tuple[PipelineRow, PipelineEndpointRow]:
     now = datetime.now(UTC)
     version = (session.scalar(select(func.max(PipelineRow.version)).where(PipelineRow.name == name)) or 0) + 1
     endpoint = session.get(PipelineEndpointRow, name)
@@ -135,7 +143,7 @@ def _add(session: Session, name: str, definition: PipelineDefinition) -> tuple[P
         session.add(endpoint)
         session.flush()  # before the row that refers to it
     row = PipelineRow(
-        pipeline_id=str(uuid.uuid4()),
+        pipeline_id=pipeline_id,
         name=name,
         version=version,
         status=PipelineStatus.ACTIVE,

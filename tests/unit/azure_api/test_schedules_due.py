@@ -11,13 +11,23 @@ from typing import Any, cast
 import pytest
 
 from azureml_local.azure_api.documents import Documents
-from azureml_local.azure_api.pipelines.schedules import Scheduler, Schedules
+from azureml_local.azure_api.pipelines.scheduler import Scheduler
+from azureml_local.azure_api.pipelines.schedules import Schedules
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 
 pytestmark = pytest.mark.unit
 
 START = datetime(2026, 3, 4, 10, tzinfo=UTC)
+NO_SUBMISSIONS: list[Any] = [
+    ["x"],
+    "x",
+    {"Properties": ["x"]},
+    {"properties": "x"},
+    {"ParameterAssignments": 3},
+    {"Nonsense": 1},
+    {"Properties": {}, "properties": {}},
+]
 
 
 class Engine:
@@ -26,11 +36,14 @@ class Engine:
     def __init__(self) -> None:
         self.submitted: list[tuple[str, Any]] = []
         self.refusal: Exception | None = None
+        self.fails_for: set[str] = set()
         self.published = SimpleNamespace(get=self._get, list_all=lambda _=None: [])
 
     def submit(self, pipeline_id: str, submitted: Any) -> Any:
         if self.refusal is not None:
             raise self.refusal
+        if submitted.submission.run_source in self.fails_for:
+            raise TypeError("nobody foresaw this")
         self.submitted.append((pipeline_id, submitted))
         return SimpleNamespace(run_id="r")
 
@@ -133,6 +146,35 @@ def test_a_refusal_stops_neither_this_schedule_nor_others(world: World) -> None:
     assert world.runs_until(5) == 1
 
 
+def test_an_error_that_nobody_foresaw_stops_no_other_and_loses_nothing(world: World) -> None:
+    first = world.create(Name="first")
+    world.create(Name="second")
+    world.engine.fails_for = {"Schedule first"}
+    world.scheduler.step()
+    assert [submitted.submission.run_source for _, submitted in world.engine.submitted] == ["Schedule second"]
+    world.engine.fails_for = set()
+    Scheduler(world.surface, world.clock).step()  # another: this one waits a moment before it tries again
+    (_, late) = world.engine.submitted[1]
+    assert late.key == f"schedule {first['Id']} {START.isoformat()}"
+
+
+def test_fields_of_what_is_submitted_may_be_in_any_case(world: World) -> None:
+    world.create(PipelineSubmissionInfo={"properties": {"why": "tests"}, "runSource": "somebody", "tags": {"a": "b"}})
+    world.scheduler.step()
+    ((_, submitted),) = world.engine.submitted
+    assert submitted.properties["why"] == "tests"
+    assert submitted.submission.run_source == "Schedule often"
+    assert submitted.tags == {"a": "b"}
+
+
+@pytest.mark.parametrize("info", NO_SUBMISSIONS)
+def test_a_change_to_what_cannot_be_submitted_changes_nothing(world: World, info: Any) -> None:
+    schedule = world.create()
+    with pytest.raises(InvalidRequest, match="PipelineSubmissionInfo"):
+        world.schedules.change(schedule["Id"], schedule | {"PipelineSubmissionInfo": info})
+    assert world.schedules.get(schedule["Id"]) == schedule
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [
@@ -140,6 +182,10 @@ def test_a_refusal_stops_neither_this_schedule_nor_others(world: World) -> None:
         ({"PipelineId": None}, InvalidRequest),
         ({"PipelineEndpointId": "e"}, InvalidRequest),
         ({"ScheduleType": "1", "Recurrence": None}, InvalidRequest),
+        ({"Recurrence": {"Frequency": "Week", "Interval": 1, "Schedule": ["x"]}}, InvalidRequest),
+        ({"Recurrence": {"Frequency": "Week", "Interval": 1, "Schedule": {"WeekDays": 1}}}, InvalidRequest),
+        ({"Name": "two\nlines"}, InvalidRequest),
+        *(({"PipelineSubmissionInfo": info}, InvalidRequest) for info in NO_SUBMISSIONS),
     ],
 )
 def test_schedules_that_cannot_be(world: World, given: dict[str, Any], error: type[Exception]) -> None:

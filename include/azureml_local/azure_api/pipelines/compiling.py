@@ -117,7 +117,8 @@ def _cannot_run(step: _Step) -> InvalidRequest:
     kind = step.module.get("StepType") or step.module["ModuleExecutionType"]
     return InvalidRequest(
         f"step {shown(step.name)} ({kind}) cannot be run by the local Azure ML: it runs one AutoMLStep, and after it "
-        "the step that registers its best model as airflow-azureml publishes it. Run other steps on Azure."
+        "the step that registers its best model, as this release of airflow-azureml publishes it. Run other steps on "
+        "Azure."
     )
 
 

@@ -109,7 +109,10 @@ class PipelineEndpoints:
         }
 
     def create(self, body: Mapping[str, Any]) -> Document:
-        """:raises InvalidRequest: no name. :raises NotFound: no such pipeline. :raises Conflict: the name is taken."""
+        """:raises InvalidRequest: no name. :raises NotFound: no such pipeline.
+
+        :raises Conflict: the name is taken, or the pipeline is of the same name and disabled.
+        """
         name, pipeline = str(body.get("Name") or ""), self._published.get(str(body.get("PipelineId")))
         if not name.strip():
             raise InvalidRequest("Name of the pipeline endpoint is empty; give it a name.")
@@ -128,10 +131,10 @@ class PipelineEndpoints:
         def made(before: Document | None) -> Document:
             if before is not None or is_native:
                 raise Conflict(f"there is a pipeline endpoint {shown(name)} already; add the pipeline to that.")
+            self._pass_on_default(document)  # before the endpoint is there: it may be refused
             return document
 
         self._documents.change(_KIND, name, made)
-        self._pass_on_default(document)
         return self.find(name)
 
     def change(self, key: str, body: Any) -> Document:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from azureml_local.azure_api.bodies import answering
+from azureml_local.azure_api.datastores import DEFAULT_DATASTORE
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.graphs import nodes_of
 from azureml_local.azure_api.pipelines.nodes import require_node
@@ -29,7 +30,6 @@ from azureml_workspace.texts import shown
 MODEL, METRICS = "Model", "Metrics"
 """Kinds of the SDK's `TrainingOutput`."""
 _MODEL_FILE = "outputs/model.pkl"
-_DATASTORE = "workspaceblobstore"
 _LOGS = {"joblog": STEP_LOG, "stdout": LOG_FILE}
 """By the last part of the address. What a job writes to its standard error is in the log of its output."""
 _MOST_LINES = 5000
@@ -75,7 +75,7 @@ def _output(surface: Surface, step: StepRun, name: str, kind: str) -> Document:
             "StorageType": "AzureBlob",
             "DataReference": {
                 "Type": "AzureBlob",
-                "AzureBlobReference": {"AmlDataStoreName": _DATASTORE, "RelativePath": path, "Container": DATA},
+                "AzureBlobReference": {"AmlDataStoreName": DEFAULT_DATASTORE, "RelativePath": path, "Container": DATA},
             },
         }
     return {"DataTypeId": "AnyFile", "DataLocation": location}

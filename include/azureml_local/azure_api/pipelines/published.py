@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from starlette.requests import Request
@@ -83,7 +84,6 @@ def _publish(surface: Surface, body: dict[str, Any]) -> PublishedPipeline:
     pipelines = surface.workspace.pipelines
     pipelines.check(compiled.definition)
     graph_id = keep_graph(surface.documents, compiled.graph, body.get("GraphInterface") or {}, compiled.nodes)
-    pipeline = pipelines.published.add(compiled.definition)
     origin = {
         "Name": name,
         "Description": description,
@@ -95,5 +95,7 @@ def _publish(surface: Surface, body: dict[str, Any]) -> PublishedPipeline:
         "ContinueRunOnStepFailure": bool(body.get("ContinueRunOnStepFailure")),
         "EnableNotification": bool(body.get("EnableNotification")),
     }
-    remember_origin(surface.documents, pipeline.pipeline_id, origin)
-    return pipeline
+    # First, so that there is no moment at which the pipeline looks as if it had been published natively.
+    pipeline_id = str(uuid.uuid4())
+    remember_origin(surface.documents, pipeline_id, origin)
+    return pipelines.published.add(compiled.definition, pipeline_id)

@@ -91,7 +91,9 @@ def read_recurrence(given: Mapping[str, Any]) -> Recurrence:
         raise InvalidRequest(f"TimeZone is {shown(zone)}; the local Azure ML keeps schedules in UTC only.")
     start = _moment(given.get("StartTime"))
     plan = given.get("Schedule") or {}
-    hours, minutes, days = (plan.get(name) or [] for name in ("Hours", "Minutes", "WeekDays"))
+    if not isinstance(plan, Mapping):
+        raise InvalidRequest(f"Schedule of the recurrence is {plan!r}; give an object of Hours, Minutes and WeekDays.")
+    hours, minutes, days = (_list(name, plan.get(name)) for name in ("Hours", "Minutes", "WeekDays"))
     if (hours or minutes or days) and frequency not in _WITH_TIMES:
         raise InvalidRequest(f"hours, minutes and week days go with Day and Week, not with {frequency}.")
     return Recurrence(
@@ -101,6 +103,12 @@ def read_recurrence(given: Mapping[str, Any]) -> Recurrence:
         times=_times(hours, minutes, start),
         week_days=tuple(sorted({_week_day(day) for day in days})),
     )
+
+
+def _list(name: str, given: Any) -> list[Any]:
+    if not isinstance(given or [], list):
+        raise InvalidRequest(f"{name} of the recurrence is {given!r}; give a list.")
+    return given or []
 
 
 def _frequency(given: Any) -> str:

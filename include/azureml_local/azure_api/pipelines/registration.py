@@ -1,7 +1,8 @@
 """The step that registers AutoML's best model, as `azureml_workspace.azure_v1` publishes it.
 
-On Azure its script does the work. Here the engine registers models itself, so the step is recognised by its script's
-first line and its arguments, and the engine's registration is run in its place; the step's log says so.
+On Azure its script does the work. Here the engine registers models itself, so the step is recognised by its script and
+its arguments, and the engine's registration is run in its place; the step's log says so. A script that is not the very
+same is another step: it may do anything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.pipelines.wire import StructuredInterface
 from azureml_local.azure_api.snapshots import read_snapshot_file
 from azureml_local.azure_api.surface import Surface
-from azureml_workspace.azure_v1.steps import MARKER, SCRIPT
+from azureml_workspace.azure_v1.steps import SCRIPT, SOURCE
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.texts import shown
 
@@ -35,7 +36,7 @@ def read_registration(surface: Surface, module: Document) -> Registration | None
     :raises InvalidRequest: it is the registration, with arguments that cannot be read.
     """
     content = read_snapshot_file(surface, str(module.get("StorageId") or ""), SCRIPT)
-    if content is None or not content.startswith(MARKER.encode()):
+    if content != (SOURCE / SCRIPT).read_bytes():
         return None
     interface = read(module["StructuredInterface"] or {}, StructuredInterface)
     given = [str(argument.value) for argument in interface.arguments or ()]

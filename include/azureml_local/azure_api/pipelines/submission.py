@@ -102,9 +102,10 @@ class Submissions:
             raise NotFound(f"there is no pipeline run {shown(run_id)} that could be submitted.")
         if self._pipelines.runs.find(run_id) is not None:
             return
-        kept = self._pipelines.published.keep(PipelineDefinition.from_dict(document["Definition"]))
+        # The pipeline has the id of its only run, so that a repeat, at the same time or later, finds it.
         origin = {"GraphId": document["GraphId"], _ASSIGNMENTS: document[_ASSIGNMENTS]}
-        remember_origin(self._documents, kept.pipeline_id, origin)
+        remember_origin(self._documents, run_id, origin)
+        kept = self._pipelines.published.keep(PipelineDefinition.from_dict(document["Definition"]), run_id)
         submitted = Submitted(
             submission=PipelineSubmission(
                 experiment_name=document["RunHistoryExperimentName"], run_source=document["RunSource"]

@@ -7,5 +7,4 @@ from pathlib import Path
 SOURCE = Path(__file__).parent / "source"
 """What is sent: this folder and nothing else."""
 SCRIPT = "register_model.py"
-MARKER = "# airflow-azureml: registers the best model of a pipeline's AutoML step"
-"""The first line of the script, by which the local Azure ML recognises it."""
+"""The script in it. The local Azure ML recognises it by its content."""
