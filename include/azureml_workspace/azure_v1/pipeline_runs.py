@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from azureml_workspace.azure_v1.history import HistoryRun
 from azureml_workspace.azure_v1.models import ModelCalls
@@ -59,7 +59,9 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
     def submit_pipeline(self, endpoint: str, submission: PipelineSubmission, *, submission_key: str) -> Run:
         """Post to the endpoint; to that of a variant when other data or limits are wanted than were published.
 
-        One POST, and before it short requests that read the pipeline, its data and the key's marker.
+        One POST, and before it short requests for the pipeline and the key's marker, and the SDK's process for the
+        data's version and profile: some seconds. A variant that is not there yet is published first, as long as a
+        publication takes.
         """
         base = self._addressed(endpoint)
         found = self._submissions.find(submission_key)
@@ -146,8 +148,8 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
         :raises InvalidRequest: it is no address of this workspace's pipelines. :raises NotFound: no such pipeline.
         """
         found = _PATH.fullmatch(_path_of(endpoint))
-        ours = self._azure.arm_id.lower()
-        if found is None or found["workspace"].lower() != ours or not self._is_ours(endpoint):
+        ours = _names(self._azure.arm_id)
+        if found is None or _names(found["workspace"]) != ours or not self._is_ours(endpoint):
             raise InvalidRequest(
                 f"{shown(endpoint)} is not the endpoint of a pipeline of workspace "
                 f"{self._azure.settings.workspace_name}, so no access token is sent there; take it from the published "
@@ -190,7 +192,8 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
             dataset_version=version,
             variant_of=base.pipeline_id,
         )
-        return _Wanted(url=self._variant(base, origin).url, base=base, experiment=experiment)
+        variant = self._variant(base, origin, follows_latest=definition.dataset_version is None)
+        return _Wanted(url=variant.url, base=base, experiment=experiment)
 
     def _require_run_of(self, base: Entity, found: HistoryRun, key: str) -> None:
         """:raises Conflict: the run that was found by its key is one of another pipeline."""
@@ -272,6 +275,11 @@ class PipelineRunCalls(PipelineCalls, ModelCalls):
         except (NotFound, ValueError, KeyError, TypeError) as error:
             raise RunFailed(f"step run {run_id} left no {_MODEL_OUTPUT} that names its model ({error}).") from error
         return self.get_model(name, version)
+
+
+def _names(path: str) -> list[str]:
+    """The parts of a path to compare: in any case, and quoted or not, since clients differ in what they quote."""
+    return [unquote(part).lower() for part in path.split("/")]
 
 
 def _path_of(endpoint: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -10,9 +11,11 @@ from functools import cached_property
 from azureml_workspace.azure_v1.automl import AutoMLCalls
 from azureml_workspace.azure_v1.automl_checks import check_submission
 from azureml_workspace.azure_v1.published import Endpoint, Entity, Origin, PublishedPipelines
-from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
+from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, WorkspaceError
 from azureml_workspace.records import PipelineDefinition, PublishedPipeline
 from azureml_workspace.statuses import PipelineStatus
+
+logger = logging.getLogger(__name__)
 
 _PUBLISH_SECONDS = 300.0
 _SHORT = 8
@@ -96,15 +99,38 @@ class PipelineCalls(AutoMLCalls):
             )
         return self._pipeline_record(entity, self._published.make_default(entity.name, pipeline_id))
 
-    def _variant(self, base: Entity, origin: Origin) -> Entity:
-        """The base pipeline with the data and the limits of `origin`, published when it is not there yet."""
-        for entity in self._published.list_all():
-            if entity.made_from is not None and entity.made_from.fingerprint == origin.fingerprint:
-                if entity.status is not PipelineStatus.ACTIVE:
-                    self._published.set_status(entity.pipeline_id, PipelineStatus.ACTIVE)
-                return entity
-        name = f"{base.name}.v{base.version}.{origin.fingerprint[:_SHORT]}"
-        return self._publish(origin, name, base.version)
+    def _variant(self, base: Entity, origin: Origin, *, follows_latest: bool) -> Entity:
+        """The base pipeline with the data and the limits of `origin`, published when it is not there yet.
+
+        `follows_latest`: that data is wanted because it is the newest, so variants with older data are done with.
+        """
+        active = self._published.list_all(active_only=True)
+        found = _made_from(active, origin)
+        if found is not None:
+            return found
+        found = _made_from(self._published.list_all(), origin)
+        if found is None:
+            name = f"{base.name}.v{base.version}.{origin.fingerprint[:_SHORT]}"
+            found = self._publish(origin, name, base.version)
+        else:
+            self._published.set_status(found.pipeline_id, PipelineStatus.ACTIVE)
+        if follows_latest:
+            self._disable_superseded(active, origin)
+        return found
+
+    def _disable_superseded(self, active: Iterable[Entity], origin: Origin) -> None:
+        """Disable variants with data that is older than that of `origin`, except the newest of them: somebody else may
+        be about to submit that."""
+        older = [
+            (entity.made_from.dataset_version, entity.name, entity.pipeline_id)
+            for entity in active
+            if entity.made_from is not None and entity.made_from.is_superseded_by(origin)
+        ]
+        for _, name, pipeline_id in sorted(older)[:-1]:
+            try:
+                self._published.set_status(pipeline_id, PipelineStatus.DISABLED)
+            except WorkspaceError as error:  # the submission does not need it, and the next variant tries again
+                logger.warning("pipeline %s with old data is not disabled: %s", name, error)
 
     def _publish(self, origin: Origin, name: str, version: str) -> Entity:
         definition = replace(origin.definition, dataset_version=origin.dataset_version)
@@ -159,13 +185,19 @@ class PipelineCalls(AutoMLCalls):
             pipeline_endpoint="" if endpoint is None else endpoint.url,
             definition=entity.made_from.definition,
             created_at=entity.created_at,
-            portal_url=self._azure.portal_url(f"/pipelines/pipelineDetails/{entity.pipeline_id}"),
+            portal_url=self._azure.portal_url(f"/pipelines/{entity.pipeline_id}"),
         )
 
 
 def _is_version(entity: Entity, name: str | None) -> bool:
     origin = entity.made_from
     return origin is not None and origin.variant_of is None and name in (None, entity.name)
+
+
+def _made_from(entities: Iterable[Entity], origin: Origin) -> Entity | None:
+    fingerprint = origin.fingerprint
+    of_this = (one for one in entities if one.made_from is not None and one.made_from.fingerprint == fingerprint)
+    return next(of_this, None)
 
 
 def _says(entity: Entity, definition: PipelineDefinition) -> bool:

@@ -5,14 +5,15 @@ limits of an AutoMLStep can be a parameter of a submission. So
 
 * the description of every pipeline that is published here ends with its definition as JSON, and can be read back;
 * a submission that wants other data or limits is one of a *variant*: the same pipeline published once more with them,
-  under a name of its own. A variant is found again by what it is, and is no version of the pipeline.
+  under a name of its own. A variant is found again by what it is, and is no version of the pipeline. When newer data
+  made another one, older ones are disabled, so that what is active stays little.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +56,15 @@ class Origin:
     definition: PipelineDefinition
     dataset_version: int
     variant_of: str | None = None
+
+    def is_superseded_by(self, other: Origin) -> bool:
+        """Whether it is a variant that differs from `other` in nothing but its older data."""
+        return (
+            self.variant_of is not None
+            and self.variant_of == other.variant_of
+            and self.dataset_version < other.dataset_version
+            and replace(self.definition, dataset_version=None) == replace(other.definition, dataset_version=None)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -122,13 +132,15 @@ class PublishedPipelines:
         """:raises NotFound:"""
         return _entity(self._call("GET", f"/Pipelines/{segment('pipeline', pipeline_id)}"))
 
-    def list_all(self) -> list[Entity]:
-        """Every published pipeline, disabled ones too."""
-        return [_entity(found) for found in self._call("GET", "/Pipelines", query={"activeOnly": "false"})]
+    def list_all(self, *, active_only: bool = False) -> list[Entity]:
+        """Every published pipeline, disabled ones too unless `active_only`."""
+        query = {"activeOnly": "true" if active_only else "false"}
+        return [_entity(found) for found in self._call("GET", "/Pipelines", query=query)]
 
     def set_status(self, pipeline_id: str, status: PipelineStatus) -> None:
         """Enable or disable. :raises NotFound:"""
-        self._call("PUT", f"/Pipelines/{segment('pipeline', pipeline_id)}/status", body=status.value)
+        url = self._azure.url("pipelines", f"/Pipelines/{segment('pipeline', pipeline_id)}/status")
+        self._azure.rest.call("PUT", url, body=status.value)  # nobody needs what it answers
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The pipeline endpoint of that name, None when there is none."""

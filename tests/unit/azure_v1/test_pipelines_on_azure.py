@@ -140,6 +140,7 @@ def test_an_endpoint_that_somebody_makes_at_the_same_time_is_used() -> None:
     [
         f"{HOST}/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1",
         f"{HOST}/pipelines/v1.0{WORKSPACE.lower()}/PipelineRuns/PipelineSubmit/p1",
+        f"{HOST}/pipelines/v1.0{WORKSPACE.replace('%20', ' ')}/PipelineRuns/PipelineSubmit/p1",
         f"https://westeurope.aether.azureml.ms/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1",
     ],
 )
@@ -159,6 +160,8 @@ def test_addresses_of_the_workspace_are_asked(endpoint: str) -> None:
         f"https://user@westeurope.api.azureml.ms.example/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1",
         f"https://evil-azureml.ms/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1",
         f"{HOST}/pipelines/v1.0{WORKSPACE}x/PipelineRuns/PipelineSubmit/p1",
+        f"{HOST}/pipelines/v1.0{WORKSPACE.replace('%20', '%2520')}/PipelineRuns/PipelineSubmit/p1",
+        f"{HOST}/pipelines/v1.0{WORKSPACE.replace('/workspaces/', '%2Fworkspaces/')}/PipelineRuns/PipelineSubmit/p1",
         f"{HOST}/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1/../../x",
         f"{HOST}/pipelines/v1.0{WORKSPACE}/Pipelines/p1",
         "http://[::1",
