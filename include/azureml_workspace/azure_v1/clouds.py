@@ -28,8 +28,12 @@ class Cloud:
 
     @property
     def scope(self) -> str:
-        """What a token for Resource Manager and Azure ML is asked for."""
-        return f"{self.audience.rstrip('/')}/.default"
+        """What a token for Resource Manager and Azure ML is asked for.
+
+        An audience that ends in a slash keeps it, so two slashes are right: what is cut off this scope again has to be
+        the audience.
+        """
+        return f"{self.audience}/.default"
 
     def require_host(self, url: str) -> None:
         """:raises InvalidRequest: `url` does not lead into this cloud, over TLS, so no token may be sent there."""
@@ -68,7 +72,7 @@ _KNOWN = {
             login="https://login.chinacloudapi.cn",
             audience="https://management.core.chinacloudapi.cn/",
             portal="https://studio.ml.azure.cn",
-            hosts=("management.chinacloudapi.cn", "ml.azure.cn"),
+            hosts=("management.chinacloudapi.cn", "ml.azure.cn", "azureml.cn"),
         ),
         Cloud(
             name="AzureUSGovernment",
@@ -76,7 +80,7 @@ _KNOWN = {
             login="https://login.microsoftonline.us",
             audience="https://management.core.usgovcloudapi.net/",
             portal="https://ml.azure.us",
-            hosts=("management.usgovcloudapi.net", "ml.azure.us"),
+            hosts=("management.usgovcloudapi.net", "ml.azure.us", "azureml.us"),
         ),
     )
 }
@@ -94,7 +98,7 @@ def cloud_of(settings: AzureSettings) -> Cloud:
                 "describes it."
             )
         return _KNOWN[settings.cloud]
-    described = _read_metadata(settings.cloud_metadata_url)
+    described = _read_metadata(settings.cloud_metadata_url, settings.ca_file)
     found = next((entry for entry in described if entry.get("name") == settings.cloud), None)
     if found is None:
         names = ", ".join(str(entry.get("name")) for entry in described) or "none"
@@ -102,9 +106,9 @@ def cloud_of(settings: AzureSettings) -> Cloud:
     return _described(found)
 
 
-def _read_metadata(url: str) -> list[dict[str, Any]]:
+def _read_metadata(url: str, ca_file: str | None) -> list[dict[str, Any]]:
     try:
-        response = requests.get(url, timeout=_METADATA_TIMEOUT_SECONDS, allow_redirects=False)
+        response = requests.get(url, timeout=_METADATA_TIMEOUT_SECONDS, allow_redirects=False, verify=ca_file)
         response.raise_for_status()
         described = response.json()
     except requests.RequestException as error:
