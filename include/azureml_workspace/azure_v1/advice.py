@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+STORAGE_REFUSED = "StreamAccess.Authentication"
+"""In the words of the SDK's data library, when storage refused it."""
 _ADVICE = {
     "AADSTS90002": "No directory of this cloud has that tenant ID: check tenant_id, and the cloud.",
     "AADSTS900023": "tenant_id must be the directory's ID (a GUID) or one of its domains.",
@@ -33,11 +35,15 @@ _ADVICE = {
     "InvalidSubscriptionId": "subscription_id must be the subscription's ID (a GUID).",
     "ResourceGroupNotFound": "Check resource_group.",
     "ResourceNotFound": "Check workspace_name.",
-    "AuthorizationFailed": "Roles are given in the Azure portal (the workspace, Access control (IAM), Add role "
+    "AuthorizationFailed": "Roles are given in the Azure portal (the resource, Access control (IAM), Add role "
     "assignment) and take some minutes to count.",
+    "STORAGE_ACCESS": "The storage account of the datastore lets nobody in from here with the key or SAS that the "
+    "datastore keeps: see whether the account's firewall allows this machine, whether it allows shared keys (Settings, "
+    "Configuration), and whether the key was changed (`az ml workspace sync-keys`).",
     "InvalidAuthenticationTokenTenant": "The subscription belongs to another tenant: check tenant_id.",
 }
 _SIGNS = {
+    STORAGE_REFUSED: "STORAGE_ACCESS",
     "double check your tenant name": "AADSTS90002",
     "az login": "CLI_LOGIN",
     "Azure CLI not found": "CLI_MISSING",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -32,6 +33,10 @@ _BY_STATUS: dict[int, type[WorkspaceError]] = {
     507: StorageFull,
 }
 _LONGEST_MESSAGE = 1000
+_MISSING_ROLE = "AuthorizationFailed"
+_REFUSED_ACTION = re.compile(r"perform action '([\w.]+)/")
+"""Azure says which action of which provider."""
+_OWN_PROVIDER = "microsoft.machinelearningservices"
 
 
 def error_of(response: requests.Response) -> WorkspaceError:
@@ -52,12 +57,18 @@ def error_of_status(status: int, message: str, retry_after: float | None = None)
     words = f"Azure ML answered {status}: {message[:_LONGEST_MESSAGE]}"
     if kind is Throttled:
         return Throttled(words, retry_after)
-    if status == requests.codes.forbidden:
+    if status == requests.codes.forbidden and _is_role_on_workspace(message):
         words += (
             " The identity that signed in has no role that allows it: AzureML Data Scientist on the workspace does, "
             "and AzureML Compute Operator as well to create a compute cluster."
         )
     return kind(advised(words))
+
+
+def _is_role_on_workspace(message: str) -> bool:
+    """Whether a role on the workspace is missing: not one on Application Insights, nor the way to storage."""
+    providers = {provider.lower() for provider in _REFUSED_ACTION.findall(message)}
+    return providers == {_OWN_PROVIDER} if providers else _MISSING_ROLE in message
 
 
 def _message(body: Any, text: str) -> str:

@@ -75,6 +75,16 @@ def test_kinds(error: Exception, kind: type[WorkspaceError]) -> None:
     assert type(seam_error(error)) is kind
 
 
+def test_storage_that_lets_nobody_in_is_no_fault_of_the_data() -> None:
+    error = UserErrorException(
+        "Error Code: ScriptExecution.StreamAccess.Authentication\nFailed Step: 1, status code 403"
+    )
+    failure = seam_error(error)
+    assert type(failure) is Unauthorized
+    assert "firewall" in str(failure)
+    assert "AzureML Data Scientist" not in str(failure)
+
+
 def test_throttled_says_for_how_long() -> None:
     failure = seam_error(ServiceException(429, headers={"retry-after": "17"}))
     assert isinstance(failure, Throttled)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from azureml_workspace.azure_v1.sdk.session import SdkSession
 from azureml_workspace.azure_v1.stored_file import KEY_TAG, PROFILE_FILE, folder_of
-from azureml_workspace.errors import NotFound
+from azureml_workspace.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _VERSION_FILE = "version.json"
 """In a file's folder: which version holds the file."""
+_NO_CREDENTIAL = "None"
 _IDENTICAL = re.compile(r"An identical dataset had already been registered.*version=(\d+)", re.DOTALL)
 
 
@@ -39,7 +40,7 @@ def register_dataset(
     from azureml.core import Dataset
 
     workspace, folder, key = session.workspace, str(file["folder"]), str(file["key"])
-    datastore = workspace.get_default_datastore()
+    datastore = _datastore(workspace)
     latest = _find_version(workspace, name, None)
     known = _find_holding(workspace, datastore, name, key, latest)
     if known is not None:
@@ -59,7 +60,7 @@ def register_dataset(
 def read_dataset(session: SdkSession, name: str, version: int | None) -> dict[str, Any]:
     """A version, the latest when none is named, with the document of its file. :raises NotFound:"""
     workspace = session.workspace
-    datastore = workspace.get_default_datastore()
+    datastore = _datastore(workspace)
     found = _find_version(workspace, name, version)
     if found is None:
         wanted = f"dataset {name!r}" if version is None else f"version {version} of dataset {name!r}"
@@ -71,9 +72,25 @@ def read_dataset(session: SdkSession, name: str, version: int | None) -> dict[st
 
 def take_text_rows(session: SdkSession, file: Mapping[str, Any], count: int) -> list[dict[str, str | None]]:
     """The first rows of an uploaded file, every field as it is written there, None where it is empty."""
-    table = _table(session.workspace.get_default_datastore(), file, validate=False, infer_column_types=False)
+    table = _table(_datastore(session.workspace), file, validate=False, infer_column_types=False)
     rows = table.take(count).to_pandas_dataframe().to_dict("records")
     return [{str(name): value if isinstance(value, str) else None for name, value in row.items()} for row in rows]
+
+
+def _datastore(workspace: Workspace) -> AbstractDatastore:
+    """The default one.
+
+    :raises InvalidRequest: it keeps no credential. The SDK's data library then wants one for storage, which it takes
+        from a service principal's secret or asks a person for in a browser; this process has neither.
+    """
+    datastore = workspace.get_default_datastore()
+    if getattr(datastore, "credential_type", None) == _NO_CREDENTIAL:
+        raise InvalidRequest(
+            f"the workspace's default datastore {datastore.name!r} keeps neither an account key nor a SAS "
+            "(identity-based access), which this adapter cannot use; give the datastore one, or make one with a key "
+            "the default."
+        )
+    return datastore
 
 
 def _table(datastore: AbstractDatastore, file: Mapping[str, Any], **options: Any) -> TabularDataset:

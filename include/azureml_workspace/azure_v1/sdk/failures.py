@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from azureml_workspace.azure_v1.advice import STORAGE_REFUSED, advised
 from azureml_workspace.azure_v1.errors import error_of_status, retry_after_in
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Unauthorized, WorkspaceError
 
@@ -48,6 +49,8 @@ def seam_error(error: Exception) -> WorkspaceError:
         return InvalidRequest(f"a package of the Azure ML SDK is missing here ({words}); install requirements.txt.")
     if kind in _NO_ANSWER:
         return ServiceUnavailable(f"Azure ML does not answer the SDK: {kind}: {words}")
+    if STORAGE_REFUSED in str(error):
+        return Unauthorized(advised(f"{STORAGE_REFUSED}: {words}"))
     status, headers = _answer(error)
     if status is not None and status >= 400:
         return error_of_status(status, words, retry_after_in(headers))
