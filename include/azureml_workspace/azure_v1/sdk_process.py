@@ -20,6 +20,7 @@ from typing import Any
 
 from azureml_workspace import errors as seam_errors
 from azureml_workspace.azure_v1.clouds import Cloud
+from azureml_workspace.azure_v1.scratch import ScratchFolder
 from azureml_workspace.azure_v1.sdk_channel import Channel, Late
 from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, Throttled, WorkspaceError
 from azureml_workspace.settings import AzureSettings
@@ -50,7 +51,12 @@ class SdkProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
+        self._scratch: ScratchFolder | None = None
         self._owner = os.getpid()
+
+    def another(self) -> SdkProcess:
+        """One that has not been started."""
+        return SdkProcess(self._settings, self._cloud, self._token)
 
     def call(self, operation: str, arguments: Mapping[str, Any], *, seconds: float = DEFAULT_SECONDS) -> Any:
         """The result of one operation, JSON types.
@@ -101,11 +107,11 @@ class SdkProcess:
 
     def _started(self, deadline: float) -> Channel:
         if self._owner != os.getpid():  # after a fork: the process is the parent's
-            self._owner, self._process, self._channel = os.getpid(), None, None
+            self._owner, self._process, self._channel, self._scratch = os.getpid(), None, None, None
         if self._process is not None and self._channel is not None and self._process.poll() is None:
             return self._channel
         self._end()
-        home, temporary = self._folders()
+        home, self._scratch = self._folders()
         with self._open_log() as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
@@ -114,7 +120,7 @@ class SdkProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=home,
-                env=self._environment(home, temporary),
+                env=self._environment(home, self._scratch.path),
                 start_new_session=True,
             )
         self._channel = Channel(self._process)
@@ -131,19 +137,19 @@ class SdkProcess:
         self._channel.send(configuration, deadline)
         return self._channel
 
-    def _folders(self) -> tuple[Path, Path]:
+    def _folders(self) -> tuple[Path, ScratchFolder]:
         """Home and temporary folder of the process. :raises InvalidRequest: they cannot be made."""
         state = Path(self._settings.state_dir).absolute()
         home, temporary = state / "home", state / "tmp"
         try:
             for folder in (state, home, temporary):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return home, ScratchFolder(temporary)
         except OSError as error:
             raise InvalidRequest(
                 f"the Azure ML SDK cannot have {state} for its caches ({error.strerror}); name another folder as the "
                 "connection's extra state_dir."
             ) from error
-        return home, temporary
 
     @property
     def _log_file(self) -> Path:
@@ -164,6 +170,8 @@ class SdkProcess:
             # Turns the SDK's telemetry off, when it is there before the first import.
             "HBI_WORKSPACE_JOB": "true",
             "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
+            # Where a datastore keeps no key, its data library waits for a person to sign in (two minutes by itself).
+            "AZUREML_DATA_ACCESS_INTERACT_TIMEOUT": "1",
             # Its own repeats: 224 s of silence after a 429, if nobody says otherwise. Ours are Airflow's retries.
             "AZUREML_DEFAULT_RETRIES": "2",
             "AZUREML_DEFAULT_BACKOFF": "1",
@@ -189,13 +197,16 @@ class SdkProcess:
         return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
     def _end(self) -> None:
-        process, channel, self._process, self._channel = self._process, self._channel, None, None
+        process, channel, scratch = self._process, self._channel, self._scratch
+        self._process, self._channel, self._scratch = None, None, None
         if process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if channel is not None:
             channel.close()
+        if scratch is not None:
+            scratch.remove()
 
 
 def _error(answer: Mapping[str, Any]) -> WorkspaceError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.azure_wire.faults import Act, answers, is_cut, is_slow
+from tests.azure_wire.faults import Act, answers, is_cut, is_slow, sends
 from tests.azure_wire.server import WireServer
 from tests.local_server import eventually
 
@@ -27,6 +27,7 @@ from azureml_workspace.errors import (
     Unauthorized,
     WorkspaceError,
 )
+from azureml_workspace.records import DatasetSource
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -267,8 +268,30 @@ def test_what_is_not_for_the_sdk_is_not_in_its_environment(wire: WireServer, mon
     sdk = wire.workspace()._azure.sdk
     create(sdk, "clean")
     environment = psutil.Process(pid_of(sdk)).environ()
+    temporary = Path(environment["TMPDIR"])
+    assert temporary.is_relative_to(wire.azure_settings().state_dir)
+    (temporary / "left-behind").write_text("")
     sdk.close()
+    assert not temporary.exists()
     assert {name: environment[name] for name in withheld if name in environment} == {
         "ARM_CLOUD_METADATA_URL": wire.azure_settings().cloud_metadata_url
     }
     assert environment["HBI_WORKSPACE_JOB"] == "true"
+    assert environment["AZUREML_DATA_ACCESS_INTERACT_TIMEOUT"] == "1"
+
+
+def test_a_datastore_that_keeps_no_key_is_refused_at_once(
+    wire: WireServer, opened: AzureWorkspace, tmp_path: Path
+) -> None:
+    """The SDK would wait for a person to sign in."""
+    place = {"accountName": "a", "containerName": "c", "endpoint": "core.windows.net", "protocol": "https"}
+    keyless = {
+        "name": "workspaceblobstore",
+        "dataStoreType": "AzureBlob",
+        "azureStorageSection": {**place, "credentialType": "None", "accountKey": "", "sasToken": "", "isSas": False},
+    }
+    wire.script.add(r"^GET .*/datastore/.*/default$", sends(keyless))
+    data = tmp_path / "rows.csv"
+    data.write_text("x,y\n" + "".join(f"{n},{'yes' if n % 2 else 'no'}\n" for n in range(60)))
+    with pytest.raises(InvalidRequest, match=r"'workspaceblobstore' keeps neither an account key nor a SAS"):
+        opened.register_dataset("keyless", DatasetSource(path=str(data)))
