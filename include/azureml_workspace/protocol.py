@@ -42,6 +42,13 @@ class Workspace(Protocol):
         """One line that says which workspace answered. :raises Unauthorized, ServiceUnavailable:"""
         ...
 
+    def reopened(self, *, connect_timeout: float, read_timeout: float, retry_seconds: float) -> Workspace:
+        """The same workspace over connections of its own, with these limits (see `WorkspaceSettings`).
+
+        What this one knows already, its sign-in and where its services are, is not asked again. Nothing is sent yet.
+        """
+        ...
+
     # Datasets
 
     def register_dataset(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -87,12 +86,12 @@ class AzureMLHook(BaseHook):
         return self.workspace
 
     def hurried_workspace(self) -> Workspace:
-        """A workspace of its own that gives up within seconds.
+        """The workspace over connections of its own, giving up within seconds.
 
         For a task that was told to stop: it has five seconds, and the connections of `workspace` may be in the state
         in which a request was interrupted.
         """
-        return open_hurried(self.settings)
+        return hurried(self.workspace)
 
     def scoring_key(self, service: WebService) -> str | None:
         """The service's primary key, masked in the logs; None when the service asks for none."""
@@ -125,10 +124,9 @@ class AzureMLHook(BaseHook):
             return False, f"{type(error).__name__}: {error}"
 
 
-def open_hurried(settings: WorkspaceSettings) -> Workspace:
-    """The workspace, with limits of seconds."""
-    hurried = replace(settings, connect_timeout=1.0, read_timeout=3.0, retry_seconds=0.5)
-    return open_workspace(hurried, on_secret=_mask)
+def hurried(workspace: Workspace) -> Workspace:
+    """The workspace over connections of its own, with limits of seconds."""
+    return workspace.reopened(connect_timeout=1.0, read_timeout=3.0, retry_seconds=0.5)
 
 
 def _mask(secret: str) -> None:

@@ -94,6 +94,15 @@ def sends(body: Mapping[str, Any], *, status: int = 200, **headers: str) -> Act:
     return act
 
 
+def says(text: str, *, status: int = 200) -> Act:
+    """This text, which is no JSON."""
+
+    async def act(_: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(text, status_code=status, media_type="text/plain")(scope, receive, send)
+
+    return act
+
+
 def is_slow(seconds: float) -> Act:
     """The true answer, later."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from azureml_workspace.azure_v1.clouds import Cloud
-from azureml_workspace.azure_v1.rest import AzureRest
+from azureml_workspace.azure_v1.rest import AzureRest, Limits
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
 from azureml_workspace.errors import NotFound, ServiceUnavailable
 from azureml_workspace.settings import AzureSettings
@@ -23,6 +23,10 @@ _DISCOVERED_AS = {
     "pipelines": "api",
 }
 """Whose address a service has, where the SDK (`_ServiceKeys`) does not take the one of its own name."""
+
+
+_FOUND_OUT = ("description", "_services")
+"""What `AzureConnection` asks once."""
 
 
 class AzureConnection:
@@ -42,12 +46,21 @@ class AzureConnection:
         self.sdk = sdk
         self.on_secret = on_secret
 
+    def reopened(self, limits: Limits) -> AzureConnection:
+        """Another one, that knows what this one has found out."""
+        other = AzureConnection(
+            self.settings, self.cloud, self.rest.with_limits(limits), self.sdk.another(), self.on_secret
+        )
+        # Where `cached_property` keeps it.
+        vars(other).update({name: value for name, value in vars(self).items() if name in _FOUND_OUT})
+        return other
+
     @property
     def arm_id(self) -> str:
         """The workspace as Resource Manager writes it."""
         names = self.settings
         parts = (names.subscription_id, names.resource_group, names.workspace_name)
-        subscription, group, workspace = (quote(part, safe="") for part in parts)
+        subscription, group, workspace = (quote(part, safe="()") for part in parts)
         return (
             f"/subscriptions/{subscription}/resourceGroups/{group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
@@ -92,6 +105,10 @@ class AzureConnection:
     def json(self, method: str, service: str, path: str, *, prefix: str | None = None, **request: Any) -> Any:
         """One request to a service of the workspace; its decoded body, None when it is empty."""
         return self.rest.json(method, self.url(service, path, prefix=prefix), **request)
+
+    def call(self, method: str, service: str, path: str, **request: Any) -> None:
+        """One request to a service of the workspace, whose answer's body says nothing."""
+        self.rest.call(method, self.url(service, path), **request)
 
     def portal_url(self, path: str) -> str:
         """A page of Azure ML Studio for this workspace."""

@@ -66,6 +66,10 @@ class AzureRest:
         self._ca_file = ca_file
         self._session = requests.Session()
 
+    def with_limits(self, limits: Limits) -> AzureRest:
+        """The same sign-in, and connections of its own."""
+        return AzureRest(self._cloud, self._token, limits, ca_file=self._ca_file)
+
     def call(
         self,
         method: str,

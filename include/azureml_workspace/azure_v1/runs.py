@@ -43,24 +43,25 @@ class RunCalls:
         return None if found is None else self._record(found)
 
     def cancel_run(self, run_id: str) -> Run:
-        """Ask the service that the run is of; a step stops with its pipeline run."""
+        """Ask the service that the run is of; a step stops with its pipeline run.
+
+        Two requests, for a task that has five seconds: the status is not read again, and Azure is slow to show it.
+        """
         run = self._history.get(run_id)
         if run.status.is_terminal:
             return self._record(run)
         self._cancel(run)
-        seen = self._record(self._history.get(run_id))
-        # Azure writes it down a little later.
-        return seen if seen.status.is_terminal else replace(seen, status=RunStatus.CANCEL_REQUESTED)
+        return replace(self._record(run), status=RunStatus.CANCEL_REQUESTED)
 
     def _cancel(self, run: HistoryRun) -> None:
         kind = run_type(run)
         if kind == AUTOML:
             path = f"/experimentids/{segment('experiment', run.experiment_id)}/cancelrun/{segment('run', run.run_id)}"
-            self._azure.json("POST", "jasmine", path, repeatable=True)
+            self._azure.call("POST", "jasmine", path, repeatable=True)
             return
         pipeline_run = run.parent_run_id if kind == STEP and run.parent_run_id else run.run_id
         path = f"/PipelineRuns/{segment('run', pipeline_run)}/Execution"
-        self._azure.json("DELETE", "pipelines", path)
+        self._azure.call("DELETE", "pipelines", path)
 
     def _record(self, run: HistoryRun) -> Run:
         error = run.error

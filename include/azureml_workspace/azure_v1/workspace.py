@@ -37,6 +37,11 @@ class AzureWorkspace(PipelineRunCalls, ServiceCalls):
     def __repr__(self) -> str:
         return f"AzureWorkspace({self._azure.settings.workspace_name!r})"
 
+    def reopened(self, *, connect_timeout: float, read_timeout: float, retry_seconds: float) -> AzureWorkspace:
+        """With the token and the addresses that this one has."""
+        limits = Limits(connect=connect_timeout, read=read_timeout, retry=retry_seconds)
+        return AzureWorkspace(self._azure.reopened(limits))
+
     def ping(self) -> str:
         """Read the workspace's entity, which needs a good sign-in, and whether the identity may work with it."""
         found = self._azure.description

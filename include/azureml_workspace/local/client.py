@@ -28,7 +28,7 @@ class ControlPlane:
         self, url: str, token: BearerToken, *, connect_timeout: float, read_timeout: float, retry_seconds: float
     ) -> None:
         self.url = url.rstrip("/")
-        self._token = token
+        self.token = token
         self._timeout = (connect_timeout, read_timeout)
         self._retry_seconds = retry_seconds
         self._session = requests.Session()
@@ -60,7 +60,7 @@ class ControlPlane:
         require_encodable(body, "the body")
         timeout = (self._timeout[0], read_timeout or self._timeout[1])
         response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
-        if response.status_code == requests.codes.unauthorized and self._token.renew():
+        if response.status_code == requests.codes.unauthorized and self.token.renew():
             response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
         if response.status_code >= 300:
             raise error_of(response, self.url)
@@ -87,7 +87,7 @@ class ControlPlane:
         upload: Callable[[], AbstractContextManager[BinaryIO]] | None,
         timeout: tuple[float, float],
     ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self._token.get()}"}
+        headers = {"Authorization": f"Bearer {self.token.get()}"}
         with self._seam_errors(method, path, timeout):
             for wait in self._waits():
                 try:

@@ -59,6 +59,11 @@ class LocalWorkspace(PipelineCalls):
         """Ask the server to describe itself, which needs a good token."""
         return str(self._get("/v1/workspace")["description"])
 
+    def reopened(self, *, connect_timeout: float, read_timeout: float, retry_seconds: float) -> LocalWorkspace:
+        """With the token that this one read."""
+        limits = {"connect_timeout": connect_timeout, "read_timeout": read_timeout, "retry_seconds": retry_seconds}
+        return LocalWorkspace(ControlPlane(self._server.url, self._server.token, **limits))
+
     # Datasets
 
     def register_dataset(

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from airflow.sdk.log import mask_secret
 
-from airflow_azureml.hook import AzureMLHook
+from airflow_azureml.hook import AzureMLHook, hurried
 from azureml_workspace.connect import open_workspace
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class SharedWorkspace:
     async def call(self, ask: Callable[[Workspace], T]) -> T:
         """What `ask` returns or raises, called in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: ask(self._workspace()))
+
+    def hurried(self) -> Workspace:
+        """For a run that has to be cancelled at once; see `airflow_azureml.hook.hurried`. Not for the event loop."""
+        return hurried(self._workspace())
 
     def _workspace(self) -> Workspace:
         """Opened in a thread: the adapter's import alone would hold up the event loop."""

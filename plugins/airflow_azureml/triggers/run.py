@@ -9,14 +9,13 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_azureml._run_progress import ProgressLog, RunReader, Snapshot, story
 from airflow_azureml._task_state import is_abandoned
-from airflow_azureml.hook import AzureMLHook, open_hurried
 from airflow_azureml.triggers._polling import PollingTrigger
 from airflow_azureml.triggers._undisturbed import finish_undisturbed
+from airflow_azureml.triggers._workspaces import SharedWorkspace, shared_workspace
 from azureml_workspace.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from azureml_workspace.protocol import Workspace
-    from azureml_workspace.settings import WorkspaceSettings
 
 
 class AzureMLRunTrigger(PollingTrigger[Snapshot]):
@@ -90,12 +89,12 @@ class AzureMLRunTrigger(PollingTrigger[Snapshot]):
 
     async def _cancel(self) -> None:
         try:
-            settings = await AzureMLHook(self.conn_id).asettings()
-            status = await asyncio.to_thread(self._cancel_now, settings)
+            workspace = await shared_workspace(self.conn_id)
+            status = await asyncio.to_thread(self._cancel_now, workspace)
         except (WorkspaceError, AirflowNotFoundException) as error:
             self.log.warning("Run %s could not be cancelled and may go on: %s", self.run_id, error)
         else:
             self.log.info("Asked to cancel run %s; it is %s.", self.run_id, status)
 
-    def _cancel_now(self, settings: WorkspaceSettings) -> str:
-        return open_hurried(settings).cancel_run(self.run_id).status.value
+    def _cancel_now(self, workspace: SharedWorkspace) -> str:
+        return workspace.hurried().cancel_run(self.run_id).status.value

@@ -94,7 +94,7 @@ def opened(wire_server: WireServer) -> AzureWorkspace:
 
 def test_no_call_is_left_out() -> None:
     promised = {name for name, _ in inspect.getmembers(Workspace, inspect.isfunction) if not name.startswith("_")}
-    assert set(CALLS) == promised
+    assert set(CALLS) == promised - {"reopened"}, "which sends nothing"
 
 
 @pytest.mark.parametrize(

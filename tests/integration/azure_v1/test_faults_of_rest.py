@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.azure_wire.faults import Act, answers, is_cut, is_slow, is_truncated, sends
+from tests.azure_wire.faults import Act, answers, is_cut, is_slow, is_truncated, says, sends
 from tests.azure_wire.server import TOKEN, WireServer
 
+from azureml_workspace.azure_v1.published import PublishedPipelines
 from azureml_workspace.azure_v1.workspace import AzureWorkspace
 from azureml_workspace.errors import (
     Conflict,
@@ -19,6 +20,7 @@ from azureml_workspace.errors import (
     WorkspaceError,
 )
 from azureml_workspace.records import ComputeTarget
+from azureml_workspace.statuses import PipelineStatus, RunStatus
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
@@ -241,3 +243,44 @@ def test_who_may_only_read_is_told_which_role_is_missing(wire: WireServer) -> No
     assert wire.workspace().ping().startswith("Azure ML workspace local")
     wire.script.add(PERMISSIONS, answers(403), times=1)
     assert wire.workspace().ping().startswith("Azure ML workspace local")
+
+
+def described_run(run_id: str, kind: str) -> dict[str, Any]:
+    """Run history's words for a run that is under way."""
+    return {
+        "runId": run_id,
+        "experimentId": "e",
+        "runType": kind,
+        "status": "Running",
+        "createdUtc": "2026-01-01T00:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize("kind", ["automl", "azureml.PipelineRun"])
+def test_a_task_that_was_told_to_stop_needs_two_requests(
+    wire: WireServer, workspace: AzureWorkspace, kind: str
+) -> None:
+    """It has five seconds: no sign-in, no discovery. What Azure says to a cancellation nobody reads."""
+    wire.script.add(r"^GET .*/runs/hurried$", sends(described_run("hurried", kind)))
+    wire.script.add(r"/cancelrun/|^DELETE .*/PipelineRuns/", says("Accepted."))
+    wire.script.add(r"^GET .*/experimentids/e$", sends({"name": "hurried"}))
+    hurried = workspace.reopened(connect_timeout=1.0, read_timeout=3.0, retry_seconds=0.5)
+    assert hurried.cancel_run("hurried").status is RunStatus.CANCEL_REQUESTED
+    look, cancellation, *after = wire.script.seen
+    assert look.endswith("/runs/hurried")
+    assert cancellation.endswith(("/cancelrun/hurried", "/PipelineRuns/hurried/Execution"))
+    assert [request.rpartition("/")[2] for request in after] == ["e"]
+
+
+def test_what_azure_says_to_a_change_of_status_nobody_reads(wire: WireServer, workspace: AzureWorkspace) -> None:
+    wire.script.add(r"^PUT .*/Pipelines/p/status$", says("Disabled"), times=1)
+    PublishedPipelines(workspace._azure).set_status("p", PipelineStatus.DISABLED)
+    assert wire.script.count("/status$") == 1
+
+
+def test_a_cloud_may_be_described_over_tls(wire: WireServer) -> None:
+    """By a server whose certificate only `ca_file` vouches for."""
+    plain = str(wire.azure_settings().cloud_metadata_url)
+    secure = plain.replace(wire.addresses.plain, wire.addresses.secure)
+    assert secure.startswith("https://")
+    assert wire.workspace(cloud_metadata_url=secure).ping().startswith("Azure ML workspace local")

@@ -69,6 +69,10 @@ class FakeWorkspace:
     def ping(self) -> str:
         return "fake workspace"
 
+    def reopened(self, **limits: float) -> FakeWorkspace:
+        self._said("reopened", limits)
+        return self
+
     def register_dataset(
         self, name: str, source: DatasetSource, *, tags: dict[str, str] | None = None
     ) -> DatasetVersion:
@@ -283,6 +287,8 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> FakeWorkspace:
     connection = {"conn_type": "azureml", "host": "http://127.0.0.1:8790", "password": TOKEN}
     monkeypatch.setenv("AIRFLOW_CONN_AZUREML_DEFAULT", json.dumps(connection))
     monkeypatch.setattr("airflow_azureml.hook.open_workspace", lambda *_args, **_kwargs: fake)
+    # As many looks at what was submitted meanwhile, and no wait between them.
+    monkeypatch.setattr("airflow_azureml.operators._remote_run.time", SimpleNamespace(sleep=lambda _: None))
     return fake
 
 

@@ -86,11 +86,11 @@ def test_keys_are_masked(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPat
     assert set(masked) == {KEY, "secondary-key-0123456789"}
 
 
-def test_the_hurried_workspace_gives_up_soon(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[WorkspaceSettings] = []
-    monkeypatch.setattr("airflow_azureml.hook.open_workspace", lambda settings, **_: asked.append(settings))
+def test_the_hurried_workspace_gives_up_soon(workspace: FakeWorkspace) -> None:
     AzureMLHook().hurried_workspace()
-    assert asked[0].retry_seconds + asked[0].connect_timeout + asked[0].read_timeout <= 8
+    ((name, limits),) = workspace.calls
+    assert name == "reopened"
+    assert limits["retry_seconds"] + limits["connect_timeout"] + limits["read_timeout"] <= 5
 
 
 def test_provider_info_agrees_with_the_hook() -> None:
