@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from azureml_workspace.azure_v1.clouds import cloud_of
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.published import Origin, PublishedPipelines
-from azureml_workspace.azure_v1.workspace import AzureWorkspace
+from azureml_workspace.azure_v1.published import Entity, Origin, PublishedPipelines
+from azureml_workspace.azure_v1.workspace import AzureWorkspace, open_azure_v1
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import AutoMLConfig, PipelineDefinition, PipelineSubmission
-from azureml_workspace.settings import AzureSettings
+from azureml_workspace.settings import AzureSettings, WorkspaceSettings
+from azureml_workspace.statuses import PipelineStatus
 
 pytestmark = pytest.mark.unit
 
@@ -140,6 +143,8 @@ def test_an_endpoint_that_somebody_makes_at_the_same_time_is_used() -> None:
     [
         f"{HOST}/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1",
         f"{HOST}/pipelines/v1.0{WORKSPACE.lower()}/PipelineRuns/PipelineSubmit/p1",
+        # Quoted more than we do, and not at all.
+        f"{HOST}/pipelines/v1.0{WORKSPACE.replace('s/s/', 's/%73/')}/PipelineRuns/PipelineSubmit/p1",
         f"{HOST}/pipelines/v1.0{WORKSPACE.replace('%20', ' ')}/PipelineRuns/PipelineSubmit/p1",
         f"https://westeurope.aether.azureml.ms/pipelines/v1.0{WORKSPACE}/PipelineRuns/PipelineSubmit/p1",
     ],
@@ -148,6 +153,12 @@ def test_addresses_of_the_workspace_are_asked(endpoint: str) -> None:
     azure = FakePipelines()
     with pytest.raises(NotFound, match="/Pipelines/p1"):
         AzureWorkspace(cast(AzureConnection, azure)).submit_pipeline(endpoint, PipelineSubmission(), submission_key="k")
+
+
+def test_the_characters_of_a_resource_group() -> None:
+    group = replace(SETTINGS, resource_group="rg(1)-ü")
+    azure = open_azure_v1(WorkspaceSettings(backend="azure_v1", azure=group), lambda _: None)._azure
+    assert azure.arm_id.split("/")[4] == "rg(1)-%C3%BC"
 
 
 @pytest.mark.parametrize(
@@ -172,3 +183,19 @@ def test_no_token_is_sent_to_any_other_address(endpoint: str) -> None:
     with pytest.raises(InvalidRequest, match="no access token is sent"):
         AzureWorkspace(cast(AzureConnection, azure)).submit_pipeline(endpoint, PipelineSubmission(), submission_key="k")
     assert azure.sent == []
+
+
+def test_the_link_is_the_one_of_the_sdk() -> None:
+    """`HasPipelinePortal` of the SDK: /pipelines/{id}."""
+    entity = Entity(
+        pipeline_id="p1",
+        name="retrain",
+        version="1",
+        status=PipelineStatus.ACTIVE,
+        url="",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        made_from=Origin(definition=DEFINITION, dataset_version=1),
+    )
+    workspace = open_azure_v1(WorkspaceSettings(backend="azure_v1", azure=SETTINGS), lambda _: None)
+    link = workspace._pipeline_record(entity, None).portal_url
+    assert link.startswith("https://ml.azure.com/pipelines/p1?wsid=/subscriptions/s/")
