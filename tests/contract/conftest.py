@@ -99,7 +99,7 @@ def write_rows(path: Path, rows: int, *, seed: int = 1, separator: str = ",", cl
     path.write_text("\n".join(lines) + "\n")
 
 
-def settle(read: Callable[[], T], settled: Callable[[T], bool], *, seconds: float = 30) -> T:
+def settle(read: Callable[[], T], settled: Callable[[T], bool], *, seconds: float = 60) -> T:
     """Look until it is settled; fails when it is not in time."""
     end = time.monotonic() + seconds
     while not settled(seen := read()):

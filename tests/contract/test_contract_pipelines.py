@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.conftest import LABEL, TIMEOUT_MINUTES, Trained, settle, write_rows
+from tests.contract.conftest import LABEL, TIMEOUT_MINUTES, settle, write_rows
 
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
 from azureml_workspace.protocol import Workspace
@@ -288,11 +288,13 @@ def test_a_running_one_is_found_by_its_key_and_cancelled_with_its_step(
     settle(lambda: workspace.get_run(anew.run_id).status, lambda status: status.is_terminal)
 
 
-def test_a_run_of_another_kind(workspace: Workspace, trained: Trained) -> None:
-    with pytest.raises(InvalidRequest):
-        workspace.list_step_runs(trained.run.run_id)
-    with pytest.raises(InvalidRequest):
-        workspace.pipeline_result(trained.run.run_id)
+def test_a_run_of_another_kind(workspace: Workspace, retrained: Retrained) -> None:
+    automl = workspace.list_step_runs(retrained.run.run_id)[0].run_id
+    assert automl is not None
+    with pytest.raises(InvalidRequest, match="automl"):
+        workspace.list_step_runs(automl)
+    with pytest.raises(InvalidRequest, match="automl"):
+        workspace.pipeline_result(automl)
 
 
 # Submissions that are refused
