@@ -23,6 +23,7 @@ from azureml_local.azure_api.surface import Surface
 from azureml_local.store.runs import new_run_id
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import AutoMLSettings
+from azureml_workspace.texts import shown
 
 _DRAFT = "automl-draft"
 """Kind of document: what a run that was created and not started yet was asked for."""
@@ -39,6 +40,7 @@ def routes(surface: Surface) -> list[Route]:
         Route(f"{base}/run", answering(service.create), methods=["POST"]),
         Route(f"{base}/runs/{{run}}/submitSnapshotRun", answering(service.start), methods=["POST"]),
         Route(f"{base}/cancelrun/{{run}}", answering(service.cancel), methods=["POST"]),
+        Route(f"{base}/runs/{{run}}/changerunstatus/{{status}}", answering(service.change_status), methods=["POST"]),
     ]
 
 
@@ -114,6 +116,19 @@ class _Service:
             raise InvalidRequest("one trial cannot be cancelled by itself; cancel its AutoML run.")
         else:
             self._workspace.cancel_run(run_id)
+        return Response(status_code=200)
+
+    def change_status(self, request: Request, _: Any) -> Any:
+        """End a run that the SDK could not start. When only the answer to that was lost, the run is cancelled."""
+        run_id, status = request.path_params["run"], request.path_params["status"]
+        if status != "failed":
+            raise InvalidRequest(f"a run cannot be made {shown(status)}; only failed.")
+        self._history.get(run_id, request.path_params["experiment"])
+        if self._is_handed_over(run_id):
+            self._workspace.cancel_run(run_id)
+        else:
+            self._history.end(run_id, "Failed")
+            self._documents.delete(_DRAFT, run_id)
         return Response(status_code=200)
 
     def _is_handed_over(self, run_id: str) -> bool:
