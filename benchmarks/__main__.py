@@ -1,4 +1,4 @@
-"""`python -m benchmarks [service|model|dag_parse|make_run|deferred] [options]`; without a name, all of them."""
+"""`python -m benchmarks [service|model|dag_parse|make_run|deferred|adapters] [options]`; without a name, all of them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ SUITES = {
     "dag_parse": "what the DAG file adds to importing airflow.sdk",
     "make_run": "how long `make run` takes when it is not the first",
     "deferred": "what 50 deferred AutoML tasks cost the triggerer",
+    "adapters": "what a status poll and a registration cost a worker, with each backend",
 }
 
 EXIT_MISSED, EXIT_BROKEN = 1, 2
