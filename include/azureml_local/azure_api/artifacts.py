@@ -21,12 +21,11 @@ from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
 from azureml_local.azure_api.paging import page_of
+from azureml_local.azure_api.run_artifacts import RUN_ORIGIN, run_of_container
 from azureml_local.azure_api.storage import ARTIFACTS, Blob
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
 
-RUN_ORIGIN = "ExperimentRun"
-_CONTAINER_PREFIX = "dcid."
 _PAGE = 1000
 _OF_BEST_TRIAL = {
     "outputs/model.pkl": "outputs/model.pkl",
@@ -144,7 +143,7 @@ class Artifacts:
     def _run_of(self, origin: str, container: str) -> Document | None:
         if origin != RUN_ORIGIN:
             return None
-        return self._history.find(container.removeprefix(_CONTAINER_PREFIX))
+        return self._history.find(run_of_container(container))
 
     def _write_once(self, name: str, content: Any) -> None:
         if content is None or self._storage.find(ARTIFACTS, name) is not None:

@@ -15,6 +15,7 @@ from azureml_local.azure_api.history.experiments import experiment_id
 from azureml_local.azure_api.history.filters import parse_filter
 from azureml_local.azure_api.history.runs import RunHistory
 from azureml_local.azure_api.paging import page_of
+from azureml_local.azure_api.run_artifacts import run_file_name
 from azureml_local.azure_api.storage import ARTIFACTS, Storage
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
@@ -120,7 +121,7 @@ class _Calls:
     def get_details(self, request: Request, _: Any) -> Any:
         """What `Run.get_details` shows."""
         run = self._run(request)
-        base = f"ExperimentRun/{run['dataContainerId']}/"
+        base = run_file_name(run["runId"], "")
         names_of_logs = [blob.name for blob in self._storage.list_from(ARTIFACTS, base + "logs/")]
         logs = {name.removeprefix(base): self._storage.read_url(ARTIFACTS, name) for name in names_of_logs}
         names = ("runId", "target", "status", "startTimeUtc", "endTimeUtc", "error", "warnings", "properties")

@@ -12,6 +12,7 @@ from azureml_local.azure_api.addresses import TENANT_ID
 from azureml_local.azure_api.automl_settings import ALL_ITERATIONS, LEAST_TIMEOUT_MINUTES
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history.experiments import experiment_id
+from azureml_local.azure_api.run_artifacts import run_container, run_file_name
 from azureml_local.store.pipeline_run_records import PIPELINE_RUN
 from azureml_workspace.records import AutoMLSettings, ChildRun, Run
 from azureml_workspace.statuses import RunStatus
@@ -58,7 +59,7 @@ def document(
         "endTimeUtc": ended.isoformat() if ended else None,
         "heartbeatEnabled": False,
         "hidden": False,
-        "dataContainerId": container_of(run_id),
+        "dataContainerId": run_container(run_id),
         "runType": run_type,
         "runTypeV2": {"orchestrator": run_type, "traits": []},
         "properties": dict(properties or {}),
@@ -73,11 +74,6 @@ def document(
         "token": None,
         "cancelUri": None,
     }
-
-
-def container_of(run_id: str) -> str:
-    """The container of the run's artifacts."""
-    return f"dcid.{run_id}"
 
 
 def error_of(message: str) -> Document:
@@ -159,7 +155,7 @@ def automl_settings(settings: AutoMLSettings) -> dict[str, Any]:
 def child_run(child: ChildRun, run: Run, settings: AutoMLSettings, *, root: str | None) -> Document:
     """A trial. The engine notes how long it took and not when, so it is shown as begun with its parent."""
     started = run.started_at or run.created_at
-    files = f"aml://artifact/ExperimentRun/{container_of(child.run_id)}/outputs"
+    files = f"aml://artifact/{run_file_name(child.run_id, 'outputs')}"
     properties = {
         "azureml.runsource": "automl",
         "runTemplate": "automl_child",

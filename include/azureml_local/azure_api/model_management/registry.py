@@ -20,12 +20,12 @@ from azureml_local.azure_api.model_management.wire import (
     timestamp,
     version_of_asset,
 )
+from azureml_local.azure_api.run_artifacts import run_file_name, split_run_file_name
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import ModelVersion, Run
 
 _ASSET, _MODEL = "asset", "model"
-_RUN_ORIGIN = "ExperimentRun/dcid."
 _MODEL_FILE = "outputs/model.pkl"
 _MODEL_PATHS = frozenset({_MODEL_FILE, "outputs", "outputs/model.onnx"})
 _CHANGEABLE = frozenset(
@@ -76,7 +76,7 @@ class ModelRegistry:
         return {
             "id": asset_id,
             "name": model.name,
-            "artifacts": [{"id": None, "prefix": f"{_RUN_ORIGIN}{model.run_id}/{_MODEL_FILE}"}],
+            "artifacts": [{"id": None, "prefix": run_file_name(model.run_id, _MODEL_FILE)}],
             "kvTags": {},
             "properties": {},
             "runid": model.run_id,
@@ -154,9 +154,10 @@ class ModelRegistry:
 
     def _run_of(self, places: list[str]) -> Run | None:
         """The AutoML run whose model the artifacts are, None when they are other files. :raises NotFound:"""
-        run_id, _, path = places[0].removeprefix(_RUN_ORIGIN).partition("/")
-        if len(places) > 1 or not places[0].startswith(_RUN_ORIGIN) or path.rstrip("/") not in _MODEL_PATHS:
+        place = split_run_file_name(places[0])
+        if len(places) > 1 or place is None or place[1].rstrip("/") not in _MODEL_PATHS:
             return None
+        run_id = place[0]
         with suppress(NotFound):
             return self._workspace.require_automl_run(run_id)
         parent = run_id.rpartition("_")[0]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from azureml_local.azure_api.run_artifacts import run_file_name, split_run_file_name
 from azureml_local.azure_api.storage.blobs import Blob
 from azureml_local.paths import Home
 from azureml_local.server.run_files import find_public_file, list_public_files
@@ -15,14 +16,8 @@ from azureml_local.store.datasets import DATA_FILE
 ARTIFACTS = "azureml"
 DATA = "azureml-blobstore"
 
-_RUN = re.compile(r"ExperimentRun/dcid\.(?P<run>[A-Za-z0-9][A-Za-z0-9_.-]*)/(?P<path>.*)", re.DOTALL)
 _DATASETS = "registered-datasets"
 _DATASET = re.compile(rf"{_DATASETS}/(?P<key>[0-9a-f]{{64}}(-[0-9a-f]{{8}})?)/{re.escape(DATA_FILE)}")
-
-
-def run_file_name(run_id: str, path: str) -> str:
-    """What the file of a run is called in `ARTIFACTS`."""
-    return f"ExperimentRun/dcid.{run_id}/{path}"
 
 
 def dataset_table_name(storage_key: str) -> str:
@@ -39,8 +34,9 @@ class EngineFiles:
     def find(self, container: str, name: str) -> Blob | None:
         """The file of that name, or None."""
         file: Path | None = None
-        if container == ARTIFACTS and (run := _RUN.fullmatch(name)):
-            file = find_public_file(self._home.run(run["run"]), run["path"])
+        if container == ARTIFACTS and (found := split_run_file_name(name)):
+            run_id, path = found
+            file = find_public_file(self._home.run(run_id), path)
         elif container == DATA and (dataset := _DATASET.fullmatch(name)):
             file = self._home.dataset(dataset["key"]) / DATA_FILE
         return None if file is None else _blob(name, file)
@@ -49,8 +45,9 @@ class EngineFiles:
         """Files whose name begins with `prefix`, by name, from `start` on. The prefix has to name a run, or a dataset:
         who lists a whole container wants what was put there, and not all that the workspace ever made."""
         names: list[str] = []
-        if container == ARTIFACTS and (run := _RUN.fullmatch(prefix)):
-            names = [run_file_name(run["run"], path) for path in list_public_files(self._home.run(run["run"]))]
+        if container == ARTIFACTS and (run := split_run_file_name(prefix)):
+            run_id, _ = run
+            names = [run_file_name(run_id, path) for path in list_public_files(self._home.run(run_id))]
         elif container == DATA and _DATASET.fullmatch(prefix):
             names = [prefix]
         for name in names:

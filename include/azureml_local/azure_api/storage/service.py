@@ -16,8 +16,7 @@ from azureml_local.azure_api.storage.sas import READ, WRITE, signed_url
 from azureml_local.paths import Home
 
 CONTAINERS = (DATA, ARTIFACTS)
-"""`DATA` is the default datastore's; `ARTIFACTS` holds `ExperimentRun/dcid.<run>/...` and what is uploaded for models
-and snapshots."""
+"""`DATA` is the default datastore's; `ARTIFACTS` has the files of runs, of models and of snapshots."""
 
 __all__ = ["ARTIFACTS", "CONTAINERS", "DATA", "Storage"]
 
