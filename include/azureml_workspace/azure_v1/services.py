@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from azureml_workspace.azure_v1.service_records import (
     with_last_lines,
 )
 from azureml_workspace.azure_v1.telemetry import request_summary
-from azureml_workspace.errors import Conflict, NotFound, WorkspaceError
+from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable, WorkspaceError
 from azureml_workspace.records import DeploySettings, ModelVersion, RequestSummary, ServiceKeys, WebService
 from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_STATES, ServiceState
 
@@ -52,16 +52,14 @@ class ServiceCalls:
         """
         settings.validate()
         model = find_model(self._azure, settings.model_name, settings.model_version)
-        found = self._find_service(settings.service_name)
-        if found is None:
+        entity = self._find_entity(settings.service_name)
+        if entity is None:
             return self._begin("deploy_service", settings, model, overwrite=False)
+        found = self._judged(entity)
         if _is_there(found, settings):
             return self._adjust(found, settings)
         if found.state is ServiceState.TRANSITIONING:
-            raise Conflict(
-                f"service {found.name!r} is being deployed with model {found.model_name}:{found.model_version}; "
-                "deploy again when that has ended."
-            )
+            raise _busy(web_service(entity))
         if not settings.tags:
             settings = replace(settings, tags=found.tags)
         if found.state in _UPDATABLE and is_same_size(found, settings):
@@ -76,10 +74,13 @@ class ServiceCalls:
         One that Azure shows as Healthy although its last change failed is Unhealthy here: which model it then shows,
         that which serves or that which was refused, is not documented, and what failed must not look done.
         """
-        found = self._read_entity(name)
-        service = web_service(found)
+        return self._judged(self._read_entity(name))
+
+    def _judged(self, entity: Mapping[str, Any]) -> WebService:
+        service = web_service(entity)
+        name = service.name
         if service.state in SETTLED_SERVICE_STATES:
-            operation = self._operations.latest(name, found)
+            operation = self._operations.latest(name, entity)
             if operation is not None and operation.is_under_way:
                 return replace(service, state=ServiceState.TRANSITIONING, error="")
             if operation is not None and operation.has_failed and service.state is ServiceState.HEALTHY:
@@ -180,10 +181,9 @@ class ServiceCalls:
             self._operations.began(name, self._azure.sdk.call(operation, wanted | arguments, seconds=_SECONDS))
         except Conflict:
             # The SDK repeats a request whose answer was lost, and is then refused because of what the first one began.
-            found = self._find_service(name)
-            if found is None or not _is_there(found, settings):
+            entity = self._find_entity(name)
+            if entity is None or not _is_there(self._judged(entity), settings):
                 raise
-            return found
         return self.get_service(name)
 
     def _adjust(self, service: WebService, settings: DeploySettings) -> WebService:
@@ -203,9 +203,9 @@ class ServiceCalls:
         accepted = self._ask("PATCH", name, body=patch, content_type=_JSON_PATCH, repeatable=True)
         self._operations.began(name, accepted.headers.get("Operation-Location"))
 
-    def _find_service(self, name: str) -> WebService | None:
+    def _find_entity(self, name: str) -> dict[str, Any] | None:
         try:
-            return self.get_service(name)
+            return self._read_entity(name)
         except NotFound:
             return None
 
@@ -220,6 +220,20 @@ class ServiceCalls:
 def _is_there(service: WebService, settings: DeploySettings) -> bool:
     """Whether the service has what `settings` deploy, or is getting it."""
     return is_same_deployment(service, settings) and service.state in _UNDER_WAY_OR_DONE
+
+
+def _busy(shown: WebService) -> WorkspaceError:
+    """Why nothing can be deployed now, by the service as Azure shows it."""
+    if shown.state is ServiceState.TRANSITIONING:
+        return Conflict(
+            f"service {shown.name!r} is being deployed with model {shown.model_name}:{shown.model_version}; "
+            "deploy again when that has ended."
+        )
+    # It may be this very deployment, begun by a try whose process was lost: so not a refusal, but to be asked again.
+    return ServiceUnavailable(
+        f"a change of service {shown.name!r} is under way, and Azure does not show yet which; deploy again when it has "
+        "ended."
+    )
 
 
 def _path(name: str) -> str:

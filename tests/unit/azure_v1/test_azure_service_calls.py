@@ -268,6 +268,17 @@ def test_the_operation_of_a_deleted_service_is_none_of_the_next_ones() -> None:
     assert calls.get_service("bank").state is ServiceState.HEALTHY
 
 
+def test_a_change_that_azure_does_not_show_yet_may_be_this_very_deployment() -> None:
+    """Of a try whose process was lost: the next one is to ask again, not to fail, and not to begin another."""
+    azure = FakeAzure(entity(models=[{"name": "bank", "version": 1}], operationId="latest"))
+    azure.states["latest"] = ["Running", "Succeeded"]
+    with pytest.raises(ServiceUnavailable, match="a change of service 'bank' is under way"):
+        Calls(azure).deploy(WANTED)
+    azure.service = entity(operationId="latest")
+    assert Calls(azure).deploy(WANTED).state is ServiceState.HEALTHY
+    assert azure.operations == []
+
+
 @pytest.mark.parametrize("state", ["Healthy", "Transitioning"])
 def test_a_conflict_with_the_request_before_whose_answer_was_lost_is_none(state: str) -> None:
     azure = FakeAzure(None)
