@@ -1,4 +1,4 @@
-"""`python -m benchmarks [service|model|dag_parse|make_run|deferred|adapters] [options]`; without a name, all of them."""
+"""`python -m benchmarks [NAME] [options]`: one of `SUITES`; without a name, all of them."""
 
 from __future__ import annotations
 

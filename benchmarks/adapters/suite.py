@@ -108,7 +108,7 @@ def report(rounds: list[dict[str, Taken]], command: str) -> Section:
     ]
     note = (
         "A process that imports Airflow's task SDK and the operators (`none`), and then registers the Bank Marketing "
-        "file and polls a completed AutoML run 200 times, through each adapter in turn, on one local Azure ML. Both speak "
+        "file and polls a completed AutoML run 200 times, with each backend in turn, on one local Azure ML. Both speak "
         "HTTP on this machine's loopback: what Azure's own latency adds is no CPU. A poll with azure_v1 costs "
         f"{paired_ratios(polls['azure_v1'], polls['local']).show('.2f')} of one with local ({local.show()} ms)."
     )
