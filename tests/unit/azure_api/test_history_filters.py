@@ -94,3 +94,32 @@ def test_a_filter_takes_no_more_steps_than_it_is_long(text: str) -> None:
 def test_a_filter_that_is_too_long() -> None:
     with pytest.raises(InvalidRequest, match="at most 100000"):
         parse_filter("RunId eq a or " * 8000)
+
+
+@pytest.mark.parametrize(
+    ("text", "families", "without_parent"),
+    [
+        (None, None, False),
+        ("RunId eq a", {"a"}, False),
+        ("(RootRunId eq a and (Status eq Completed))", {"a"}, False),
+        ("RunId eq a or parentRunId eq b", {"a", "b"}, False),
+        ("RunId eq a or Status eq Completed", None, False),
+        ("RunId ne a", None, False),
+        ('RunId eq a or RunId eq b and RootRunId eq "c"', {"a", "b"}, False),
+        ("(ParentRunId eq null)", None, True),
+        ("ParentRunId ne null", None, False),
+        ('ParentRunId eq "null"', {"null"}, False),
+        ("ParentRunId eq null or RunId eq a", None, False),
+        ("ParentRunId eq null and RunId eq a", {"a"}, True),
+    ],
+)
+def test_what_every_run_has_that_can_fulfil_it(
+    text: str | None, families: set[str] | None, without_parent: bool
+) -> None:
+    found = parse_filter(text)
+    assert (found.families, found.without_parent) == (families, without_parent)
+
+
+def test_a_filter_that_is_no_text() -> None:
+    with pytest.raises(InvalidRequest, match="is text"):
+        parse_filter(1)

@@ -9,21 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
-
-import requests
 
 from azureml_local.azure_api.datasets.dataflow import DataPath, Delimited, Selection, Table
+from azureml_local.azure_api.datasets.downloads import download
 from azureml_local.azure_api.datasets.native_engine import write_parquet
 from azureml_local.azure_api.datastores import container_of
 from azureml_local.azure_api.storage import Storage
 from azureml_local.store.uploads import Upload
 from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.disk import no_room_as_storage_full
-from azureml_workspace.errors import Conflict, InvalidRequest, ServiceUnavailable
+from azureml_workspace.errors import Conflict, InvalidRequest
 
 _READ_BYTES = 1 << 20
-_WEB_TIMEOUT_SECONDS = (5.0, 60.0)
 _PARQUET_ROWS = 10_000
 
 
@@ -38,7 +35,7 @@ def take_over(table: Table, storage: Storage, upload: Upload) -> TextFormat:
     :raises ServiceUnavailable: a web server does not give it. :raises StorageFull:
     """
     try:
-        with _files(table.paths, storage, upload.folder) as files:
+        with no_room_as_storage_full("the dataset"), _files(table.paths, storage, upload.folder) as files:
             return _write(table, files, upload)
     except FileNotFoundError as error:
         raise Conflict("a file of the dataset was replaced while it was read; register it again.") from error
@@ -67,7 +64,7 @@ def _files(paths: tuple[DataPath, ...], storage: Storage, folder: Path) -> Itera
         files: list[Path] = []
         for path in paths:
             if path.datastore is None:
-                files.append(_download(path.path, Path(temporary) / str(len(files))))
+                files.append(download(path.path, Path(temporary) / str(len(files))))
             else:
                 files += _blobs(path.datastore, path.path, storage)
         yield files
@@ -95,20 +92,6 @@ def _pattern(path: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*/?|\*)", path)
     rules = {"*": "[^/]*", "**": ".*", "**/": "(?:.*/)?"}
     return re.compile("".join(rules.get(part, re.escape(part)) for part in parts), re.DOTALL)
-
-
-def _download(url: str, target: Path) -> Path:
-    place = urlsplit(url).hostname
-    try:
-        with requests.get(url, stream=True, timeout=_WEB_TIMEOUT_SECONDS) as response, target.open("wb") as file:
-            if response.status_code != requests.codes.ok:
-                raise InvalidRequest(f"{place} answered {response.status_code} for the dataset's file.")
-            with no_room_as_storage_full("the dataset's file"):
-                for chunk in response.iter_content(_READ_BYTES):
-                    file.write(chunk)
-    except requests.RequestException as error:
-        raise ServiceUnavailable(f"{place} does not give the dataset's file ({type(error).__name__}).") from error
-    return target
 
 
 def _copy(file: Path, upload: Upload) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import operator as operators
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,26 @@ from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.texts import shown
 
 Predicate = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Whether a run's document fulfils a filter; and what every run does that can, for who would not read all.
+
+    `families`: it has one of these ids, or its parent or its root has; None: whatever it has. `without_parent`: it has
+    no parent.
+    """
+
+    holds: Predicate
+    families: frozenset[str] | None = None
+    without_parent: bool = False
+
+    def __call__(self, run: Mapping[str, Any]) -> bool:
+        """Whether the run fulfils it."""
+        return self.holds(run)
+
+
+EVERY_RUN = Filter(lambda _: True)
 
 _LONGEST = 100_000
 """Characters. The SDK names every run of a long list in one filter."""
@@ -29,6 +50,7 @@ _COMPARISON = re.compile(
     re.IGNORECASE,
 )
 _JOIN = re.compile(r"\s*(and|or)\b", re.IGNORECASE)
+_OF_A_FAMILY = frozenset({"runId", "parentRunId", "rootRunId"})
 _DICTIONARIES = frozenset({"properties", "tags"})
 _ORDER: dict[str, Callable[[Any, Any], Any]] = {
     "gt": operators.gt,
@@ -39,16 +61,20 @@ _ORDER: dict[str, Callable[[Any, Any], Any]] = {
 _MISSING = object()
 
 
-def parse_filter(text: str | None) -> Predicate:
-    """Whether a run's document fulfils the filter; every run fulfils none. :raises InvalidRequest: not understood."""
-    if not text or not text.strip():
-        return lambda _: True
+def parse_filter(text: Any) -> Filter:
+    """The filter; every run fulfils none. :raises InvalidRequest: not understood."""
+    if text is None:
+        return EVERY_RUN
+    if not isinstance(text, str):
+        raise InvalidRequest(f"a filter is text, and not a {type(text).__name__}.")
+    if not text.strip():
+        return EVERY_RUN
     if len(text) > _LONGEST:
         raise InvalidRequest(f"the filter has {len(text)} characters; at most {_LONGEST} are read.")
     reader = _Reader(text)
-    predicate = reader.read_joined(0)
+    found = reader.read_joined(0)
     reader.require_end()
-    return predicate
+    return found
 
 
 class _Reader:
@@ -56,7 +82,7 @@ class _Reader:
         self._text = text
         self._at = 0
 
-    def read_joined(self, depth: int) -> Predicate:
+    def read_joined(self, depth: int) -> Filter:
         """`a and b or c`; `and` binds tighter."""
         alternatives = [[self._read_term(depth)]]
         while (join := _JOIN.match(self._text, self._at)) is not None:
@@ -66,13 +92,13 @@ class _Reader:
                 alternatives.append([term])
             else:
                 alternatives[-1].append(term)
-        return lambda run: any(all(term(run) for term in terms) for terms in alternatives)
+        return _any_of([_all_of(terms) for terms in alternatives])
 
     def require_end(self) -> None:
         if self._text[self._at :].strip():
             raise self._refusal()
 
-    def _read_term(self, depth: int) -> Predicate:
+    def _read_term(self, depth: int) -> Filter:
         if depth > _DEEPEST:
             raise InvalidRequest(f"the filter has more than {_DEEPEST} brackets within each other.")
         if self._takes("("):
@@ -104,7 +130,25 @@ class _Reader:
         )
 
 
-def _comparison(field: str, operator: str, value: str | None) -> Predicate:
+def _all_of(terms: Sequence[Filter]) -> Filter:
+    known = [term.families for term in terms if term.families is not None]
+    return Filter(
+        lambda run: all(term(run) for term in terms),
+        families=min(known, key=len) if known else None,
+        without_parent=any(term.without_parent for term in terms),
+    )
+
+
+def _any_of(terms: Sequence[Filter]) -> Filter:
+    known = [term.families for term in terms if term.families is not None]
+    return Filter(
+        lambda run: any(term(run) for term in terms),
+        families=frozenset().union(*known) if len(known) == len(terms) else None,
+        without_parent=all(term.without_parent for term in terms),
+    )
+
+
+def _comparison(field: str, operator: str, value: str | None) -> Filter:
     def holds(run: Mapping[str, Any]) -> bool:
         found = _value(run, field)
         if found is _MISSING:
@@ -117,12 +161,23 @@ def _comparison(field: str, operator: str, value: str | None) -> Predicate:
         left, right = _ordered(str(found), value)
         return bool(_ORDER[operator](left, right))
 
-    return holds
+    name = _name(field)
+    is_equal = operator == "eq"
+    return Filter(
+        holds,
+        families=frozenset({value}) if is_equal and value is not None and name in _OF_A_FAMILY else None,
+        without_parent=is_equal and value is None and name == "parentRunId",
+    )
+
+
+def _name(field: str) -> str:
+    """A field as documents write it."""
+    return field[:1].lower() + field[1:]
 
 
 def _value(run: Mapping[str, Any], field: str) -> Any:
     name, _, rest = field.partition("/")
-    key = name[:1].lower() + name[1:]
+    key = _name(name)
     if key in _DICTIONARIES:
         return (run.get(key) or {}).get(rest, _MISSING)
     if key == "runTypeV2":

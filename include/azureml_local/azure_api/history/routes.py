@@ -95,7 +95,9 @@ class _Calls:
 
     def query(self, request: Request, body: Any) -> Any:
         """The runs of an experiment that fulfil the filter."""
-        return _page(self._history.of_experiment(self._experiment(request)["experimentId"]), as_object(body))
+        wanted = as_object(body)
+        experiment = self._experiment(request)["experimentId"]
+        return _page(self._history.of_experiment(experiment, parse_filter(wanted.get("filter"))), wanted)
 
     def get_run(self, request: Request, _: Any) -> Any:
         """One run."""

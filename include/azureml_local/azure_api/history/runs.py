@@ -9,6 +9,7 @@ from typing import Any
 
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history.experiments import Experiments, experiment_id
+from azureml_local.azure_api.history.filters import EVERY_RUN, Filter
 from azureml_local.azure_api.history.shapes import (
     SCRIPT_TYPE,
     automl_run,
@@ -77,9 +78,9 @@ class RunHistory:
         trials = [self._with_notes(trial) for trial in self._trials(automl)]
         return trials + [made for made in self._documents.list_all(_MADE) if made["parentRunId"] == run_id]
 
-    def of_experiment(self, key: str) -> list[Document]:
-        """All runs of an experiment (its id), trials and steps too."""
-        return list(self._all(key))
+    def of_experiment(self, key: str, wanted: Filter = EVERY_RUN) -> list[Document]:
+        """The runs of an experiment (its id) that fulfil the filter, trials and steps too."""
+        return [run for run in self._all(key, wanted) if wanted(run)]
 
     def on_compute(self, target: str) -> list[Document]:
         """All runs on a compute target, whatever experiment they are of."""
@@ -158,19 +159,23 @@ class RunHistory:
 
     # The engine's runs
 
-    def _all(self, key: str) -> Iterator[Document]:
+    def _all(self, key: str, wanted: Filter = EVERY_RUN) -> Iterator[Document]:
+        """All runs of an experiment, without some that cannot fulfil the filter."""
         name = self.experiments.get_by_id(key)["name"]
         for run in self._workspace.list_runs(name):
-            for found in self._family(run):
-                yield self._with_notes(found)
+            if _may_hold(run, wanted):
+                for found in self._family(run, with_children=not wanted.without_parent):
+                    yield self._with_notes(found)
         known = {run.run_id for run in self._workspace.runs.list_all(name)}
         for made in self._documents.list_all(_MADE):
             if made["experimentId"] == key and made["runId"] not in known:
                 yield made
 
-    def _family(self, run: Run) -> Iterator[Document]:
+    def _family(self, run: Run, *, with_children: bool) -> Iterator[Document]:
         """The run, and its trials or steps."""
         yield self._shape(run)
+        if not with_children:
+            return
         if run.run_type == RUN_TYPE:
             yield from self._trials(run)
             return
@@ -247,6 +252,13 @@ class RunHistory:
             "tags": {**run["tags"], **notes["tags"]},
             "properties": {**run["properties"], **notes["properties"]},
         }
+
+
+def _may_hold(run: Run, wanted: Filter) -> bool:
+    """Whether the run or one of its children can fulfil the filter. The ids of steps do not tell whose they are."""
+    if wanted.families is None or run.run_type != RUN_TYPE:
+        return True
+    return any(name in (run.run_id, run.parent_run_id) or name.startswith(f"{run.run_id}_") for name in wanted.families)
 
 
 def _changed(run: Document, changes: Mapping[str, Any], allowed: tuple[str, ...]) -> Document:
