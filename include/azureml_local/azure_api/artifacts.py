@@ -17,7 +17,7 @@ from azureml_local.azure_api.automl_reports import (
     confusion_matrix,
     verifier_results,
 )
-from azureml_local.azure_api.bodies import answering, as_object
+from azureml_local.azure_api.bodies import answering, as_object, list_in
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
 from azureml_local.azure_api.paging import page_of
@@ -67,7 +67,7 @@ def routes(surface: Surface) -> list[Route]:
 
     def create(request: Request, body: Any) -> Any:
         place = _Place(request)
-        paths = [str(as_object(wanted).get("path") or "") for wanted in as_object(body).get("paths") or []]
+        paths = [str(as_object(wanted).get("path") or "") for wanted in list_in(body, "paths")]
         if not all(paths):
             raise InvalidRequest("every one of paths is an object with a path.")
         names = {path: _name(place.origin, place.container, path) for path in paths}

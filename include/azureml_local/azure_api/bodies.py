@@ -51,6 +51,14 @@ def as_object(body: Any) -> dict[str, Any]:
     return body
 
 
+def list_in(body: Any, name: str) -> list[Any]:
+    """The list of that name in the body; an empty one when there is none. :raises InvalidRequest: it is no list."""
+    found = as_object(body).get(name)
+    if found is not None and not isinstance(found, list):
+        raise InvalidRequest(f"{name} is a JSON {type(found).__name__}; a list is expected.")
+    return found or []
+
+
 class PascalBody(msgspec.Struct, rename="pascal"):
     """A body, or a part of one, whose fields have their names in PascalCase."""
 

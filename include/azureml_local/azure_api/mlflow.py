@@ -14,7 +14,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering, as_object
+from azureml_local.azure_api.bodies import answering, as_object, list_in
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
 from azureml_local.azure_api.paging import page_of
@@ -40,7 +40,7 @@ def routes(surface: Surface) -> list[Route]:
     def search(_: Request, body: Any) -> Any:
         wanted = as_object(body)
         parent = _parent_of(str(wanted.get("filter") or ""))
-        keys = [str(key) for key in wanted.get("experiment_ids") or []]
+        keys = [str(key) for key in list_in(wanted, "experiment_ids")]
         if parent is None:
             found = [run for key in keys for run in history.of_experiment(key)]
         else:

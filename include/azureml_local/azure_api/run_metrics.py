@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering, as_object
+from azureml_local.azure_api.bodies import answering, as_object, list_in
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history import RunHistory
 from azureml_local.azure_api.surface import Surface
@@ -42,7 +42,7 @@ def routes(surface: Surface) -> list[Route]:
         return Response(content, media_type="application/json")
 
     def log(request: Request, body: Any) -> Any:
-        metrics.log(request.path_params["run"], as_object(body).get("values") or [])
+        metrics.log(request.path_params["run"], list_in(body, "values"))
         return {"errors": []}
 
     return [
@@ -95,10 +95,10 @@ class RunMetrics:
         except NotFound:  # the parent is a pipeline run
             return {}
 
-    def log(self, run_id: str, values: Any) -> None:
+    def log(self, run_id: str, values: list[Any]) -> None:
         """Add values to metrics, or new metrics. :raises NotFound: no such run."""
         self._history.get(run_id)
-        if not isinstance(values, list) or not all(map(_is_metric, values)):
+        if not all(map(_is_metric, values)):
             raise InvalidRequest("values are metrics, each with its name and a list of objects as its value.")
         for metric in values:
             # The same batch again, whose answer was lost, is known by its first value.

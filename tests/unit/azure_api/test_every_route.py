@@ -16,7 +16,14 @@ from azureml_local.azure_api.surface import Surface
 
 pytestmark = pytest.mark.unit
 
-BODIES: tuple[Any, ...] = (None, [], ["x"], "x", 1, {}, {"properties": "x"}, {"name": "x", "Name": "x"})
+FIELDS = (
+    *("name", "Name", "properties", "tags", "kvTags", "filter", "top", "query", "timespan", "values", "events", "runs"),
+    *("paths", "latest", "dataflowJson", "datasetType", "metricName", "experiment_ids", "amlSettingsJsonString"),
+    *("dataPrepJsonString", "computeType", "environmentImageRequest", "containerResourceRequirements", "keys", "id"),
+    *("mimeType", "url", "FileNames", "DirTreeNode", "FileRevisionList", "ParentSnapshotId", "archive", "description"),
+)
+BODIES: tuple[Any, ...] = (None, [], ["x"], [{}], [{"op": 1, "path": 1}], "x", 1, {})
+ODD: tuple[Any, ...] = ("x", 1, ["x"], [{"x": 1}], {"x": 1}, [{"data": ["x"], "runId": 1, "tags": 1}])
 
 
 def requests_of(surface: Surface) -> Iterator[tuple[str, str]]:
@@ -51,13 +58,17 @@ def test_an_expired_token_says_so(whole_surface: Surface, client: TestClient) ->
 
 
 def test_a_body_that_no_client_sends_is_no_fault_of_ours(whole_surface: Surface, client: TestClient) -> None:
-    failed = []
-    for method, path in requests_of(whole_surface):
-        if method in {"DELETE", "PATCH", "POST", "PUT"} and not is_blob(path):
-            client.post("/history/experiments/x")  # so that more than names are looked at
-            failed += [
-                (method, path, body) for body in BODIES if client.request(method, path, json=body).status_code == 500
-            ]
+    client.post("/history/experiments/x")  # so that more than names are looked at
+    client.patch("/history/experiments/x/runs/x", json={"status": "Running"})
+    bodies = [*BODIES, *({field: 1} for field in FIELDS)]
+    bodies += [{**dict.fromkeys(FIELDS, value), "name": "x", "computeType": "ACI"} for value in ODD]
+    failed = [
+        (method, path, body)
+        for method, path in requests_of(whole_surface)
+        for body in bodies
+        if method in {"PATCH", "POST", "PUT"} and not is_blob(path)
+        if client.request(method, path, json=body).status_code == 500
+    ]
     assert failed == []
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from azureml_local.azure_api.bodies import answering, as_object
+from azureml_local.azure_api.bodies import answering, as_object, list_in
 from azureml_local.azure_api.documents import Document
 from azureml_local.azure_api.history.experiments import experiment_id
 from azureml_local.azure_api.history.filters import parse_filter
@@ -88,7 +88,7 @@ class _Calls:
 
     def untag_experiment(self, request: Request, body: Any) -> Any:
         """Without these tags."""
-        self._history.experiments.remove_tags(request.path_params["experiment"], as_object(body).get("tags") or [])
+        self._history.experiments.remove_tags(request.path_params["experiment"], list_in(body, "tags"))
         return {"errors": {}}
 
     # Runs
@@ -112,7 +112,7 @@ class _Calls:
         """The same for several runs at once."""
         name = self._experiment(request)["name"]
         runs, errors = {}, {}
-        for wanted in map(as_object, as_object(body).get("runs") or []):
+        for wanted in map(as_object, list_in(body, "runs")):
             run_id = str(wanted.get("runId") or "")
             try:
                 runs[run_id] = self._history.change(run_id, name, wanted)
@@ -151,12 +151,12 @@ class _Calls:
 
     def take_events(self, _: Request, body: Any) -> Any:
         """The same for several runs at once."""
-        for event in map(as_object, as_object(body).get("events") or []):
-            self._take(str(_field(event.get("data") or {}, "RunId")), event)
+        for event in map(as_object, list_in(body, "events")):
+            self._take(str(_field(as_object(event.get("data") or {}), "RunId")), event)
         return {"errors": []}
 
     def _take(self, run_id: str, event: Mapping[str, Any]) -> None:
-        name, data = str(event.get("name", "")).removeprefix(_EVENT_PREFIX), event.get("data") or {}
+        name, data = str(event.get("name", "")).removeprefix(_EVENT_PREFIX), as_object(event.get("data") or {})
         run = self._history.get(run_id)
         if name == "Start":
             started = {"status": "Running", "startTimeUtc": _field(data, "StartTime") or run["createdUtc"]}
