@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -263,7 +264,9 @@ def test_interactive_asks_the_browser_at_the_clouds_own_address(
         query = requests.utils.urlparse(url).query
         given = dict(pair.split("=", 1) for pair in query.split("&"))
         back = requests.utils.unquote(given["redirect_uri"])
-        requests.get(back, params={"error": "access_denied", "state": given["state"]}, timeout=10)
+        answer = {"error": "access_denied", "state": given["state"]}
+        # Answered as soon as this function has returned.
+        threading.Thread(target=lambda: requests.get(back, params=answer, timeout=10)).start()
         return True
 
     monkeypatch.setattr("azure.identity._credentials.browser._open_browser", browse)

@@ -76,9 +76,7 @@ def test_kinds(error: Exception, kind: type[WorkspaceError]) -> None:
 
 
 def test_storage_that_lets_nobody_in_is_no_fault_of_the_data() -> None:
-    error = UserErrorException(
-        "Error Code: ScriptExecution.StreamAccess.Authentication\nFailed Step: 1, status code 403"
-    )
+    error = UserErrorException("Error Code: ScriptExecution.StreamAccess.Authentication\nFailed Step: 1")
     failure = seam_error(error)
     assert type(failure) is Unauthorized
     assert "firewall" in str(failure)
