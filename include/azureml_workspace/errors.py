@@ -43,9 +43,16 @@ class Throttled(WorkspaceError):
 
 
 class ServiceUnavailable(WorkspaceError):
-    """The workspace could not be reached or answered 5xx."""
+    """The workspace could not be reached, answered 5xx, or is at work on this very request.
+
+    `retry_after` is after how many seconds it will be different, None when nobody knows.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StorageFull(ServiceUnavailable):

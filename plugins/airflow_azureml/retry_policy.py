@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-from azureml_workspace.errors import Throttled, WorkspaceError
+from azureml_workspace.errors import ServiceUnavailable, Throttled, WorkspaceError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class AzureMLRetryPolicy(RetryPolicy):
     """Decides by the kind of error; `retries` of the task stays the most tries there are.
 
-    * throttled: again after what the workspace asked for;
+    * throttled, or asked while it is at work on the same: again after what the workspace asked for;
     * unreachable, or out of room: again after `first_delay`, twice as long after each try, `longest_delay` at most;
     * what a retry cannot mend (a bad argument, refused credentials, a failed run): not again;
     * anything else: as Airflow does without a policy; a missing connection too, since Airflow says the same of one that
@@ -48,7 +48,7 @@ class AzureMLRetryPolicy(RetryPolicy):
         if not exception.retryable:
             return RetryDecision.fail(f"{kind}: a retry cannot mend that.")
         delay = self._growing(try_number)
-        if isinstance(exception, Throttled) and exception.retry_after is not None:
+        if isinstance(exception, Throttled | ServiceUnavailable) and exception.retry_after is not None:
             delay = timedelta(seconds=exception.retry_after)
         seconds = delay.total_seconds()
         return RetryDecision.retry(delay, f"{kind}: it may pass; again after {seconds:.0f} s, if tries are left.")

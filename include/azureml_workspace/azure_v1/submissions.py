@@ -189,9 +189,11 @@ def _is_abandoned(run: HistoryRun) -> bool:
 def _require_started(run: HistoryRun) -> None:
     """:raises ServiceUnavailable: whether it is going to be, only time tells."""
     if _may_never_start(run):
+        until = run.created + _ABANDONED_AFTER
         raise ServiceUnavailable(
             f"a submission of the same key is under way: it created run {run.run_id}, which is {run.status.value}. "
-            f"Ask again; when nobody has started it at {run.created + _ABANDONED_AFTER:%H:%M:%S} UTC, it is replaced."
+            f"Ask again; when nobody has started it at {until:%H:%M:%S} UTC, it is replaced.",
+            retry_after=max(0.0, (until - datetime.now(UTC)).total_seconds()) + 1,
         )
 
 

@@ -134,7 +134,8 @@ def test_a_submitter_that_dies_between_creation_and_start(
             opened.submit_automl(settings, submission_key=key)
         found = opened.find_run(key)
         assert found is not None, "who gives the task up has to find it"
-        assert opened.cancel_run(found.run_id).status is RunStatus.CANCELED
+        opened.cancel_run(found.run_id)
+        assert opened.get_run(found.run_id).status is RunStatus.CANCELED
     else:
         assert orphan.status is RunStatus.CANCELED
     run = opened.submit_automl(settings, submission_key=key)

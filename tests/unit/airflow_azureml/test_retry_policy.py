@@ -40,8 +40,9 @@ def test_the_delay_grows_up_to_a_limit(error: Exception) -> None:
     ]
 
 
-def test_throttling_waits_as_long_as_it_was_told() -> None:
-    assert POLICY.evaluate(Throttled("slow", 1.5), 9, 99).retry_delay == timedelta(seconds=1.5)
+@pytest.mark.parametrize("error", [Throttled("slow", 1.5), ServiceUnavailable("at work on it", 1.5)])
+def test_it_waits_as_long_as_it_was_told(error: Exception) -> None:
+    assert POLICY.evaluate(error, 9, 99).retry_delay == timedelta(seconds=1.5)
 
 
 @pytest.mark.parametrize(

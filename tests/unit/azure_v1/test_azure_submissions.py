@@ -223,8 +223,9 @@ def test_of_two_at_once_nobody_counts_on_a_run_that_may_never_start(azure: Azure
 def test_a_run_that_may_never_start_is_waited_for(azure: Azure) -> None:
     azure.dies_after("fresh", status=RunStatus.NOT_STARTED, age=9)
     for ask in (lambda: azure.submissions.submitted("k"), lambda: azure.submit_as(never)):
-        with pytest.raises(ServiceUnavailable, match="under way: it created run fresh, which is NotStarted"):
+        with pytest.raises(ServiceUnavailable, match="under way: it created run fresh, which is NotStarted") as caught:
             ask()
+        assert caught.value.retry_after == pytest.approx(60, abs=30)
     assert azure.found() == "fresh", "who wants to cancel it has to find it"
     azure.turns("fresh", RunStatus.PREPARING)
     assert azure.submit_as(never) == "fresh"
