@@ -6,6 +6,7 @@ retry takes it up, and an execution after a clear knows what the one before it l
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -65,6 +66,11 @@ class Awaited(Record):
         seconds = execution_timeout.total_seconds()
         of_the_try = Limit(deadline=self.try_started + seconds, seconds=seconds, words=EXECUTION_TIMEOUT)
         return min(self.limit, of_the_try, key=lambda limit: limit.deadline)
+
+
+def fingerprint(asked: object) -> str:
+    """Short text that is the same for the same arguments."""
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 def remember(context: Context, awaited: Awaited) -> None:

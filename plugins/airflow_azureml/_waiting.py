@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -57,6 +58,13 @@ class Patience:
     deadline: float
     outage: float
     limit: str = "the deadline for this wait"
+
+    @classmethod
+    def without_deadline(cls, poll: float, outage: float) -> Patience:
+        """Until the limits are known. :raises InvalidRequest: as `validate`."""
+        patience = cls(poll=poll, deadline=math.inf, outage=outage)
+        patience.validate()
+        return patience
 
     @property
     def in_brief(self) -> Patience:

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from azureml_local.jobs.files import JobNews, TrialEvent
+from azureml_local.jobs.files import JobNews
 from azureml_local.store.computes import require_compute
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
 from azureml_local.store.run_rows import end_row, find_run, find_submitted_run
 from azureml_local.store.schema import ChildRow, ComputeRow, RunRow
+from azureml_local.store.trials import child_run, trial_row
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import AutoMLProgress, AutoMLSettings, ChildRun, Run
 from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, RunStatus
@@ -123,7 +124,7 @@ class RunStore:
         """The trials so far, by iteration. :raises NotFound:"""
         with self._database.read() as session:
             _require(session, run_id)
-            return [_child_record(row) for row in _children(session, run_id)]
+            return [child_run(row) for row in _children(session, run_id)]
 
     def progress(self, run_id: str) -> AutoMLProgress:
         """How far the run is. :raises NotFound:"""
@@ -206,7 +207,7 @@ class RunStore:
             row.events_read = news.events_read
             row.phase = news.phase or row.phase
             for trial in news.trials:
-                session.merge(_child_row(run_id, trial))
+                session.merge(trial_row(run_id, trial))
 
     def finish(self, run_id: str, status: RunStatus, error: str, properties: dict[str, str] | None = None) -> Run:
         """End a run; a run that has ended already stays as it is."""
@@ -278,33 +279,4 @@ def _active_record(row: RunRow, max_nodes: int) -> ActiveRun:
         max_nodes=max_nodes,
         events_read=row.events_read,
         starts=_starts(row),
-    )
-
-
-def _child_row(run_id: str, trial: TrialEvent) -> ChildRow:
-    return ChildRow(
-        parent_run_id=run_id,
-        iteration=trial.iteration,
-        algorithm=trial.algorithm,
-        status=trial.status,
-        score=trial.score,
-        duration_seconds=trial.duration_seconds,
-        metrics=trial.metrics,
-        parameters=trial.parameters,
-        error=trial.error or "",
-    )
-
-
-def _child_record(row: ChildRow) -> ChildRun:
-    return ChildRun(
-        run_id=f"{row.parent_run_id}_{row.iteration}",
-        parent_run_id=row.parent_run_id,
-        iteration=row.iteration,
-        algorithm=row.algorithm,
-        status=row.status,
-        score=row.score,
-        duration_seconds=row.duration_seconds,
-        metrics=row.metrics,
-        parameters=row.parameters,
-        error=row.error,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralTimeout
 
 from airflow_azureml import _arguments as arguments
-from airflow_azureml._awaited import EXECUTION_TIMEOUT, Awaited, Limit, recall, remember
+from airflow_azureml._awaited import EXECUTION_TIMEOUT, Awaited, Limit, fingerprint, recall, remember
 from airflow_azureml._interrupts import INTERRUPTS
 from airflow_azureml._waiting import (
     DEADLINE,
@@ -89,14 +87,14 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Airflow calls this when the trigger has fired. The event only wakes the task up: it looks again itself."""
-        awaited = self._in_hand
-        if awaited is None or awaited.target is None:
+        if (awaited := self._in_hand) is None or awaited.target is None:
             raise WorkspaceError(
                 "what this task waited for is not in Airflow's task state store any more; clear the task to begin anew."
             )
         patience, status = self._patience(), event.get("status")
         self.log.info("The triggerer reports: %s", event.get("message"))
-        seen = self._look_patiently(awaited, patience.in_brief if status == UNREACHABLE else patience)
+        target, borne = awaited.target, patience.in_brief if status == UNREACHABLE else patience
+        seen = self.ask_patiently(lambda: self.look(target), self._in_words(awaited), borne)
         if status == DEADLINE and (not self.is_settled(seen) or self.was_cut_short(seen)):
             self._time_is_up(awaited)
         if not self.is_settled(seen):
@@ -198,17 +196,11 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
     def _asked(self) -> str:
         """A fingerprint of the rendered arguments, how to wait apart."""
         fields = {"azureml_conn_id", *self.template_fields} - set(AzureMLWaitingOperator.template_fields[1:])
-        asked = [(name, getattr(self, name)) for name in sorted(fields)]
-        return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+        return fingerprint([(name, getattr(self, name)) for name in sorted(fields)])
 
     def _patience(self) -> Patience:
-        patience = Patience(
-            poll=arguments.number("poll_seconds", self.poll_seconds),
-            deadline=math.inf,  # known once the limits are
-            outage=arguments.number("outage_minutes", self.outage_minutes) * 60,
-        )
-        patience.validate()
-        return patience
+        outage = arguments.number("outage_minutes", self.outage_minutes) * 60
+        return Patience.without_deadline(arguments.number("poll_seconds", self.poll_seconds), outage)
 
     def _is_over(self, awaited: Awaited) -> bool:
         """Whether it is settled already, as what another try began may be."""
@@ -277,9 +269,6 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
         except (WaitTimeout, AirflowTaskTimeout) as error:
             raise type(error)(self._late(awaited)) from error
 
-    def _look_patiently(self, awaited: Awaited, patience: Patience) -> T:
-        return self.ask_patiently(lambda: self.look(str(awaited.target)), self._in_words(awaited), patience)
-
     def ask_patiently(
         self,
         question: Callable[[], A],
@@ -289,12 +278,7 @@ class AzureMLWaitingOperator(Awaitable[T], AzureMLBaseOperator):
     ) -> A:
         """What the workspace answers, which may take as long as an outage may. `until`: whether the answer is final."""
         return wait_until(
-            lambda: self.ask(question),
-            until,
-            what=what,
-            patience=patience,
-            log=self.log,
-            stopped=self.was_killed,
+            lambda: self.ask(question), until, what=what, patience=patience, log=self.log, stopped=self.was_killed
         )
 
     def _finish(self, context: Context, seen: T, awaited: Awaited) -> Record:
