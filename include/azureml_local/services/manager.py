@@ -73,7 +73,8 @@ class ServiceManager:
 
         :raises InvalidRequest: a bad name or size, or a model that is no AutoML run's and comes without a script.
         :raises NotFound: no such model version.
-        :raises Conflict: another deployment of the service is under way, or no port is free.
+        :raises Conflict: another deployment of the service is under way, or no port is free; or given keys do not count
+            yet, and will.
         :raises StorageFull: no room; nothing was kept.
         """
         settings.validate()
@@ -100,6 +101,8 @@ class ServiceManager:
                     self._write_keys(service.name, keys)
                 service = self._update(service, settings, wanted)
         self._supervisor.wake()
+        if keys is not None and service.state is ServiceState.HEALTHY:  # no deployment whose end says that they count
+            self._wait_until_followed(service, "the new keys")
         return self._record(service)
 
     def get(self, name: str) -> WebService:
