@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from tests.azure_server import AzureServer
 from tests.e2e.conftest import Airflow
-from tests.e2e.dag_runs import Ran, run_dag
-
-from mlops_config.bank_marketing_generator import generate_bank_marketing
+from tests.e2e.dag_runs import Ran
+from tests.e2e.train_dag import check_results, run_train_dag
 
 pytestmark = pytest.mark.e2e
 
@@ -22,40 +21,11 @@ SERVICE = "e2e-azure-bank"
 
 @pytest.fixture(scope="module")
 def ran(azure_airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    folder = tmp_path_factory.mktemp("azure-train")
-    generate_bank_marketing(folder / "bank.csv", rows=600)
-    return run_dag(
-        azure_airflow,
-        "bank_marketing_train",
-        folder,
-        data_path=str(folder / "bank.csv"),
-        dataset_name="e2e-azure-bank",
-        experiment_name="e2e-azure",
-        service_name=SERVICE,
-        exclude_columns=["duration"],
-        experiment_timeout_minutes=0.25,
-        benchmark_requests=300,
-        benchmark_concurrency=2,
-        benchmark_max_p95_ms=5000,
-    )
+    return run_train_dag(azure_airflow, tmp_path_factory.mktemp("azure-train"), experiment="e2e-azure", name=SERVICE)
 
 
-def test_every_task_succeeds(ran: Ran) -> None:
-    assert ran.state == "success", ran.log
-    assert set(ran.tasks.values()) == {"success"}
-
-
-def test_results_follow_one_another(ran: Ran) -> None:
-    dataset, automl, service = (ran.result(task) for task in ("register_dataset", "automl_run", "deploy"))
-    assert (dataset["rows"], dataset["columns"]) == (600, 21)
-    assert automl["dataset"] == {"name": "e2e-azure-bank", "version": dataset["version"]}
-    assert automl["classes"] == ["no", "yes"]
-    assert set(automl["metrics"]) >= {"AUC_weighted", "accuracy", "log_loss", "norm_macro_recall"}
-    assert (service["model_name"], service["model_version"]) == (automl["model"]["name"], automl["model"]["version"])
-    assert ran.result("enable_insights")["enabled"] is True
-    smoke, benchmark = ran.result("smoke_score"), ran.result("benchmark")
-    assert set(smoke["labels"]) <= {"no", "yes"}
-    assert (benchmark["requests"], benchmark["failed"], benchmark["concurrency"]) == (300, 0, 2)
+def test_every_task_succeeds_and_results_follow_one_another(ran: Ran) -> None:
+    check_results(ran, SERVICE)
 
 
 def test_the_engine_did_the_work(ran: Ran, azure_server: AzureServer) -> None:

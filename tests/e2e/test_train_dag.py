@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import Airflow
 from tests.e2e.dag_runs import Ran, run_dag
+from tests.e2e.train_dag import DAG, check_results, run_train_dag
 from tests.local_server import LocalServer
 
 from azureml_endpoint.score import ScoringClient
@@ -15,49 +16,16 @@ from mlops_config.bank_marketing_generator import generate_bank_marketing
 
 pytestmark = pytest.mark.e2e
 
-DAG = "bank_marketing_train"
 SERVICE = "e2e-bank"
 
 
 @pytest.fixture(scope="module")
 def ran(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    folder = tmp_path_factory.mktemp("train")
-    generate_bank_marketing(folder / "bank.csv", rows=600)
-    return run_dag(
-        airflow,
-        DAG,
-        folder,
-        data_path=str(folder / "bank.csv"),
-        dataset_name="e2e-bank",
-        experiment_name="e2e",
-        service_name=SERVICE,
-        exclude_columns=["duration"],
-        experiment_timeout_minutes=0.25,
-        benchmark_requests=300,
-        benchmark_concurrency=2,
-        benchmark_max_p95_ms=5000,
-    )
+    return run_train_dag(airflow, tmp_path_factory.mktemp("train"), experiment="e2e", name=SERVICE)
 
 
-def test_every_task_succeeds(ran: Ran) -> None:
-    assert ran.state == "success", ran.log
-    assert set(ran.tasks.values()) == {"success"}
-
-
-def test_results_follow_one_another(ran: Ran) -> None:
-    dataset, automl, service = (ran.result(task) for task in ("register_dataset", "automl_run", "deploy"))
-    assert (dataset["rows"], dataset["columns"]) == (600, 21)
-    assert automl["dataset"] == {"name": "e2e-bank", "version": dataset["version"]}
-    assert automl["classes"] == ["no", "yes"]
-    assert set(automl["metrics"]) >= {"AUC_weighted", "accuracy", "log_loss", "norm_macro_recall"}
-    assert (service["model_name"], service["model_version"]) == (automl["model"]["name"], automl["model"]["version"])
-    assert ran.result("enable_insights")["enabled"] is True
-    smoke, benchmark = ran.result("smoke_score"), ran.result("benchmark")
-    assert set(smoke["labels"]) <= {"no", "yes"}
-    assert {check["name"] for check in smoke["checks"]} >= {"swagger", "score", "wrong_key_refused", "telemetry"}
-    assert (benchmark["requests"], benchmark["failed"], benchmark["concurrency"]) == (300, 0, 2)
-    assert benchmark["p99_ms"] is None
-    assert [threshold["passed"] for threshold in benchmark["thresholds"]] == [True, True]
+def test_every_task_succeeds_and_results_follow_one_another(ran: Ran) -> None:
+    check_results(ran, SERVICE)
 
 
 def test_xcom_is_small_plain_json(ran: Ran) -> None:
