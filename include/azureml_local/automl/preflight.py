@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from azureml_local.automl.catalog import select_models
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLConfig, AutoMLSettings, ColumnSchema
+from azureml_workspace.records import AutoMLSettings, ColumnSchema
 
 MIN_ROWS = 50
 """Labelled rows below which no score of a cross-validation means anything."""
@@ -35,24 +35,9 @@ def check_submission(
     """
     settings.validate()
     select_models(settings.allowed_models, settings.blocked_models)
-    check_columns(settings, columns)
+    settings.require_columns([column.name for column in columns])
     label = next(column for column in columns if column.name == settings.label_column_name)
     _check_label(label, label_counts, rows)
-
-
-def check_columns(settings: AutoMLConfig, columns: Sequence[ColumnSchema]) -> None:
-    """Refuse a label that is no column, and columns left out that leave nothing. :raises InvalidRequest:"""
-    names = [column.name for column in columns]
-    if settings.label_column_name not in names:
-        raise InvalidRequest(
-            f"label_column_name is {settings.label_column_name!r}; the dataset has no such column. "
-            f"Choose one of {_some(names)}."
-        )
-    unknown = [name for name in settings.exclude_columns if name not in names]
-    if unknown:
-        raise InvalidRequest(f"exclude_columns names {unknown[0]!r}; the dataset has no such column.")
-    if not set(names) - set(settings.exclude_columns) - {settings.label_column_name}:
-        raise InvalidRequest("no column is left to learn from; the dataset needs at least one besides the label.")
 
 
 def _check_label(label: ColumnSchema, label_counts: Mapping[str, int] | None, rows: int) -> None:
@@ -88,8 +73,3 @@ def _check_label(label: ColumnSchema, label_counts: Mapping[str, int] | None, ro
 
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
-
-
-def _some(names: Sequence[str], limit: int = 20) -> str:
-    shown = ", ".join(repr(name) for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit:,} more"

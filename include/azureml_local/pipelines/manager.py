@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from azureml_local.automl.catalog import select_models
-from azureml_local.automl.preflight import check_columns
 from azureml_local.files import read_json
 from azureml_local.jobs.results import require_completed
 from azureml_local.jobs.submission import AutoMLRuns
@@ -87,7 +86,7 @@ class PipelineManager:
         with _missing_as_invalid(definition.name):
             dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
             self._computes.require(definition.automl.compute_target)
-        check_columns(definition.automl, dataset.columns)
+        definition.automl.require_columns([column.name for column in dataset.columns])
 
     def set_status(self, pipeline_id: str, status: PipelineStatus) -> PublishedPipeline:
         """Enable or disable one version. :raises NotFound:"""

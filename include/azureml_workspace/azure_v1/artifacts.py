@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.errors import NotFound
+from azureml_workspace.segments import segment
 
 _VERSION = "/artifact/v2.0"
 

@@ -39,7 +39,7 @@ def check_submission(settings: AutoMLSettings, profile: DataProfile, *, is_own_c
     :raises InvalidRequest: names the value, what was expected and what to do.
     """
     _check_models(settings)
-    _check_columns(settings, [column.name for column in profile.columns])
+    settings.require_columns([column.name for column in profile.columns])
     if not is_own_cloud and settings.experiment_timeout_minutes < LEAST_MINUTES:
         raise InvalidRequest(
             f"experiment_timeout_minutes is {settings.experiment_timeout_minutes:g}; AutoML on Azure takes at least "
@@ -73,16 +73,3 @@ def _check_models(settings: AutoMLSettings) -> None:
         unknown = [name for name in names if name not in MODELS]
         if unknown:
             raise InvalidRequest(f"{setting} names {unknown[0]!r}; choose among {', '.join(MODELS)}.")
-
-
-def _check_columns(settings: AutoMLSettings, names: list[str]) -> None:
-    if settings.label_column_name not in names:
-        raise InvalidRequest(
-            f"label_column_name is {settings.label_column_name!r}; the dataset has no such column. Choose one of "
-            f"{', '.join(map(repr, names[:20]))}{' and more' if len(names) > 20 else ''}."
-        )
-    unknown = [name for name in settings.exclude_columns if name not in names]
-    if unknown:
-        raise InvalidRequest(f"exclude_columns names {unknown[0]!r}; the dataset has no such column.")
-    if not set(names) - set(settings.exclude_columns) - {settings.label_column_name}:
-        raise InvalidRequest("no column is left to learn from; the dataset needs at least one besides the label.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import ComputeTarget, validate_compute_name
+from azureml_workspace.segments import segment
 
 _API_VERSION = "2020-02-02"
 _AML_COMPUTE = "AmlCompute"

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.prepared_file import prepare
 from azureml_workspace.azure_v1.stored_file import (
     CREATED_TAG,
@@ -26,6 +25,7 @@ from azureml_workspace.azure_v1.stored_file import (
 from azureml_workspace.data.profile import DataProfile
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import DatasetSource, DatasetVersion, validate_dataset_name
+from azureml_workspace.segments import segment
 from azureml_workspace.texts import require_encodable
 
 _SECONDS = 180.0

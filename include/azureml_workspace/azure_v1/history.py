@@ -10,9 +10,9 @@ from typing import Any
 
 from azureml_workspace.azure_v1.best_child import best_child
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.times import moment
 from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable
+from azureml_workspace.segments import segment
 from azureml_workspace.statuses import RunStatus
 
 _BEFORE_RUNNING = {"Starting": RunStatus.PREPARING, "Provisioning": RunStatus.PREPARING}

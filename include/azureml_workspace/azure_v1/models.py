@@ -9,10 +9,10 @@ from typing import Any
 from azureml_workspace.azure_v1.automl_documents import DATASET_PROPERTY, ROWS_PROPERTY
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.history import HistoryRun, RunHistory
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.times import moment
 from azureml_workspace.errors import NotFound, RunFailed
 from azureml_workspace.records import ModelVersion, validate_model_name
+from azureml_workspace.segments import segment
 from azureml_workspace.statuses import RunStatus
 from azureml_workspace.texts import require_encodable
 

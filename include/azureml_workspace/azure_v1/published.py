@@ -18,9 +18,9 @@ from datetime import datetime
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
 from azureml_workspace.records import PipelineDefinition
+from azureml_workspace.segments import segment
 from azureml_workspace.statuses import PipelineStatus
 
 _STATUSES = {"0": "Active", "1": "Deprecated", "2": "Disabled"}

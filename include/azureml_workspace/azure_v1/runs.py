@@ -7,9 +7,9 @@ from functools import cached_property
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.history import HistoryRun, RunHistory
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.submissions import KEY_PROPERTY, Submissions
 from azureml_workspace.records import Run
+from azureml_workspace.segments import segment
 from azureml_workspace.statuses import RunStatus
 
 AUTOML, PIPELINE, STEP = "automl", "pipeline", "step"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.service_records import error_words
 from azureml_workspace.errors import NotFound
+from azureml_workspace.segments import segment
 
 _FAILED = "Failed"
 _ENDED = frozenset({"Succeeded", _FAILED, "Cancelled", "TimedOut"})

@@ -12,7 +12,6 @@ from requests import Response
 
 from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.models import find_model
-from azureml_workspace.azure_v1.names import segment
 from azureml_workspace.azure_v1.service_operations import ServiceOperations
 from azureml_workspace.azure_v1.service_records import (
     LOG_LINES_SHOWN,
@@ -26,6 +25,7 @@ from azureml_workspace.azure_v1.service_records import (
 from azureml_workspace.azure_v1.telemetry import request_summary
 from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable, WorkspaceError
 from azureml_workspace.records import DeploySettings, ModelVersion, RequestSummary, ServiceKeys, WebService
+from azureml_workspace.segments import segment
 from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_STATES, ServiceState
 
 _MODEL_MANAGEMENT = "modelmanagement"

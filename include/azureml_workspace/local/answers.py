@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from azureml_workspace.errors import InvalidRequest, WorkspaceError
 from azureml_workspace.records import Record
-from azureml_workspace.texts import require_encodable, shown
+from azureml_workspace.segments import segment
 
 R = TypeVar("R", bound=Record)
 
@@ -15,14 +14,6 @@ R = TypeVar("R", bound=Record)
 def run_path(run_id: str) -> str:
     """The route of a run. :raises InvalidRequest: the id cannot be one."""
     return f"/v1/runs/{segment('run', run_id)}"
-
-
-def segment(what: str, name: str) -> str:
-    """`name` as one segment of a URL path. :raises InvalidRequest: it cannot be one."""
-    if not name.strip(".") or "/" in name:
-        raise InvalidRequest(f"{shown(name)} cannot be the name of a {what}: it must not be empty nor hold a slash.")
-    require_encodable(name, f"the name of a {what}")
-    return quote(name, safe="")
 
 
 def record(kind: type[R], data: Any) -> R:

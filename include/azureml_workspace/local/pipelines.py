@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.local.answers import record, run_path, segment
+from azureml_workspace.local.answers import record, run_path
 from azureml_workspace.local.client import ControlPlane
 from azureml_workspace.records import (
     PipelineDefinition,
@@ -16,6 +16,7 @@ from azureml_workspace.records import (
     Run,
     StepRun,
 )
+from azureml_workspace.segments import segment
 from azureml_workspace.statuses import PipelineStatus
 
 _SUBMIT_PATHS = (

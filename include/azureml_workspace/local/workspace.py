@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from azureml_workspace.data.source_file import readable_file
 from azureml_workspace.errors import NotFound
-from azureml_workspace.local.answers import record, run_path, segment
+from azureml_workspace.local.answers import record, run_path
 from azureml_workspace.local.client import ControlPlane
 from azureml_workspace.local.credential import BearerToken
 from azureml_workspace.local.pipelines import PipelineCalls
@@ -28,6 +28,7 @@ from azureml_workspace.records import (
     ServiceKeys,
     WebService,
 )
+from azureml_workspace.segments import segment
 from azureml_workspace.settings import WorkspaceSettings
 from azureml_workspace.texts import require_encodable
 

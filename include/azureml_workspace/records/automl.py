@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, Self, get_args
 
@@ -61,6 +62,22 @@ class AutoMLConfig(Record):
         self._validate_names()
         self._validate_limits()
         self._validate_validation()
+
+    def require_columns(self, names: Sequence[str]) -> None:
+        """Check against the columns of the data.
+
+        :raises InvalidRequest: the label is none of them, or what is left out is none or leaves nothing.
+        """
+        if self.label_column_name not in names:
+            raise InvalidRequest(
+                f"label_column_name is {self.label_column_name!r}; the dataset has no such column. "
+                f"Choose one of {_some(names)}."
+            )
+        unknown = [name for name in self.exclude_columns if name not in names]
+        if unknown:
+            raise InvalidRequest(f"exclude_columns names {unknown[0]!r}; the dataset has no such column.")
+        if not set(names) - set(self.exclude_columns) - {self.label_column_name}:
+            raise InvalidRequest("no column is left to learn from; the dataset needs at least one besides the label.")
 
     def _validate_names(self) -> None:
         if not self.label_column_name.strip():
@@ -176,3 +193,8 @@ class AutoMLResult(Record):
     rows_dropped: int
     findings: tuple[DataGuardFinding, ...] = ()
     feature_importance: dict[str, float] = field(default_factory=dict)
+
+
+def _some(names: Sequence[str], limit: int = 20) -> str:
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit:,} more"

@@ -1,4 +1,4 @@
-"""Names as parts of Azure's paths."""
+"""Names as parts of URL paths."""
 
 from __future__ import annotations
 
