@@ -12,6 +12,8 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_AZUREML_DEFAULT"
 _KEPT_PREFIXES = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
 """A data source may need the user's own connection; every other AIRFLOW variable belongs to another installation."""
 
+_SQLITE_SECONDS = 120
+
 _PYTHON_VARIABLES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"})
 
 
@@ -27,6 +29,9 @@ def airflow_environment(layout: Layout, inherited: Mapping[str, str]) -> dict[st
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # SQLite has one writer at a time. By default one that has waited five seconds for its turn is told that the
+        # database is locked, and Airflow answers that with an error: a busy machine gets there.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow_home}/airflow.db?timeout={_SQLITE_SECONDS}",
         "NO_COLOR": "1",
     }
 

@@ -87,8 +87,7 @@ class RunningAirflow:
         settings = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
         self._workspace = open_workspace(settings)
         try:
-            run = self._api.post(f"/dags/{DAG_ID}/dagRuns", {"logical_date": None, "conf": conf})
-            self._run_id = run["dag_run_id"]
+            self._run_id = self._api.start_run(DAG_ID, conf)
         except WorkspaceError as error:
             self._end("failed", str(error))
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
 
-from azureml_workspace.errors import InvalidRequest, NotFound, ServiceUnavailable, WorkspaceError
+from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, ServiceUnavailable, WorkspaceError
 
 _TIMEOUT = (3.0, 30.0)
 _TOKEN_SECONDS = 3600.0
 """After which another token is asked for; Airflow's own limit is a day."""
+
+_START_SECONDS = 60.0
+_START_WAIT_SECONDS = 1.0
 
 
 class AirflowApi:
@@ -40,6 +45,25 @@ class AirflowApi:
     def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """:raises InvalidRequest: Airflow refuses it; in its words."""
         return self._call("PATCH", path, json=dict(body))
+
+    def start_run(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Create a DAG run; gives its id. An answer that was lost is no second run: the id is chosen here.
+
+        :raises InvalidRequest: Airflow refuses it; in its words.
+        :raises ServiceUnavailable: Airflow could not do it for a minute.
+        """
+        run_id = f"manual__{datetime.now(UTC).isoformat(timespec='seconds')}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        end = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                return str(self.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+            except Conflict:
+                return run_id
+            except ServiceUnavailable:
+                if time.monotonic() + _START_WAIT_SECONDS > end:
+                    raise
+                time.sleep(_START_WAIT_SECONDS)
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         if time.monotonic() - self._token_at > _TOKEN_SECONDS or not self._token_at:
@@ -69,4 +93,6 @@ def _refusal(response: requests.Response) -> WorkspaceError:
     message = f"Airflow answered {response.status_code}: {detail}"
     if response.status_code == requests.codes.not_found:
         return NotFound(message)
+    if response.status_code == requests.codes.conflict:
+        return Conflict(message)
     return ServiceUnavailable(message) if response.status_code >= 500 else InvalidRequest(message)

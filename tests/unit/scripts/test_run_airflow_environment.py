@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from scripts.run.airflow_environment import airflow_environment, azureml_connection
 from scripts.run.layout import Layout
@@ -28,7 +29,10 @@ def test_another_airflow_of_the_users_is_left_alone(tmp_path: Path) -> None:
     assert env["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
     assert env["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "False", "`make up` takes the same database"
     assert (env["AIRFLOW_CONN_WASB_DEFAULT"], env["PATH"]) == ("wasb://account", "/bin")
-    assert not {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__EXECUTOR"} & set(env)
+    assert "AIRFLOW__CORE__EXECUTOR" not in env
+    database = make_url(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+    assert (database.drivername, database.database) == ("sqlite", str(tmp_path / ".local" / "airflow" / "airflow.db"))
+    assert int(str(database.query["timeout"])) >= 60, "a busy machine would be told that the database is locked"
     assert not {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"} & set(env)
 
 

@@ -56,10 +56,10 @@ class FakeApi:
             return {"content": [{"event": "x"}, {"event": "failed", "error_detail": details}]}
         return {"state": self.state}
 
-    def post(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def start_run(self, _dag_id: str, _conf: dict[str, Any]) -> str:
         if self.refusal:
             raise self.refusal
-        return {"dag_run_id": "r1", **body}
+        return "r1"
 
     def patch(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.patched.append(body)
