@@ -10,6 +10,7 @@ Rules every adapter keeps, and the contract tests hold it to:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from azureml_workspace.records import (
@@ -18,9 +19,13 @@ from azureml_workspace.records import (
     AutoMLSettings,
     ChildRun,
     ComputeTarget,
+    DatasetFile,
     DatasetSource,
     DatasetVersion,
     DeploySettings,
+    Document,
+    DocumentEntry,
+    InputSample,
     ModelVersion,
     PipelineDefinition,
     PipelineResult,
@@ -66,6 +71,14 @@ class Workspace(Protocol):
 
     def take_rows(self, name: str, version: int, count: int) -> list[dict[str, Any]]:
         """The first `count` rows as JSON values, label included (Azure's `TabularDataset.take`)."""
+        ...
+
+    def list_dataset_versions(self, name: str) -> list[DatasetVersion]:
+        """Every version of `name`, the oldest first; none when there is no such dataset."""
+        ...
+
+    def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
+        """Fetch a version's rows as a file in `folder`, which exists. :raises NotFound: :raises StorageFull:"""
         ...
 
     # Compute and runs
@@ -129,6 +142,35 @@ class Workspace(Protocol):
 
     def get_model(self, name: str, version: int | None = None) -> ModelVersion:
         """One version, the latest when `version` is None. :raises NotFound:"""
+        ...
+
+    def list_model_versions(self, name: str) -> list[ModelVersion]:
+        """Every version of `name`, the oldest first; none when there is no such model."""
+        ...
+
+    # Documents: small JSON objects under a path, written by whoever names the state that it has seen
+
+    def read_document(self, path: str) -> Document:
+        """:raises NotFound: :raises InvalidRequest: that is no path."""
+        ...
+
+    def write_document(self, path: str, content: Mapping[str, Any], *, expected: str | None) -> Document:
+        """Replace the document whose etag is `expected`; None: make it, it must not exist yet.
+
+        A repeated call whose first answer was lost ends as a Conflict: read it again, it may be one's own.
+
+        :raises Conflict: somebody else wrote it, or made it, meanwhile.
+        :raises NotFound: there is none to replace.
+        :raises InvalidRequest: that is no path, or the content is no JSON or too large (`MAX_DOCUMENT_BYTES`).
+        """
+        ...
+
+    def delete_document(self, path: str, *, expected: str) -> None:
+        """Remove the document whose etag is `expected`; one that is not there is no error. :raises Conflict:"""
+        ...
+
+    def list_documents(self, prefix: str) -> list[DocumentEntry]:
+        """Every document whose path begins with `prefix/`, by path; the contents are not read."""
         ...
 
     # Pipelines
@@ -215,6 +257,10 @@ class Workspace(Protocol):
 
     def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
         """Telemetry of the last `since_seconds` (None: all that is kept). :raises NotFound:"""
+        ...
+
+    def service_inputs(self, name: str, *, since_seconds: float, limit: int = 2000) -> InputSample:
+        """At most `limit` of the rows that were scored in the last `since_seconds`. :raises NotFound:"""
         ...
 
     def service_keys(self, name: str) -> ServiceKeys:

@@ -11,7 +11,14 @@ from azureml_workspace.records.automl import (
 )
 from azureml_workspace.records.base import Record
 from azureml_workspace.records.compute import ComputeTarget
-from azureml_workspace.records.dataset import ColumnKind, ColumnSchema, DatasetSource, DatasetVersion
+from azureml_workspace.records.dataset import ColumnKind, ColumnSchema, DatasetFile, DatasetSource, DatasetVersion
+from azureml_workspace.records.document import (
+    MAX_DOCUMENT_BYTES,
+    Document,
+    DocumentEntry,
+    validate_document_path,
+)
+from azureml_workspace.records.inputs import InputSample
 from azureml_workspace.records.model import ModelVersion
 from azureml_workspace.records.names import (
     validate_compute_name,
@@ -44,6 +51,7 @@ from azureml_workspace.records.service import (
 __all__ = [
     "AUTOML_STEP",
     "LATEST",
+    "MAX_DOCUMENT_BYTES",
     "PIPELINE_PARAMETERS",
     "PRIMARY_METRICS",
     "REGISTER_STEP",
@@ -56,9 +64,13 @@ __all__ = [
     "ColumnSchema",
     "ComputeTarget",
     "DataGuardFinding",
+    "DatasetFile",
     "DatasetSource",
     "DatasetVersion",
     "DeploySettings",
+    "Document",
+    "DocumentEntry",
+    "InputSample",
     "ModelVersion",
     "PipelineDefinition",
     "PipelineResult",
@@ -74,6 +86,7 @@ __all__ = [
     "WebService",
     "validate_compute_name",
     "validate_dataset_name",
+    "validate_document_path",
     "validate_experiment_name",
     "validate_model_name",
     "validate_pipeline_name",

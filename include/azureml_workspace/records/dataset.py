@@ -33,6 +33,18 @@ class DatasetSource(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatasetFile(Record):
+    """A registered version's file, fetched to this machine: delimited text with a header, and how to read it.
+
+    It holds the rows that were registered, though not always the very bytes: an adapter may keep them in UTF-8.
+    """
+
+    path: str
+    separator: str
+    encoding: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetVersion(Record):
     """One immutable version of a dataset.
 

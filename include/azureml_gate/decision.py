@@ -1,0 +1,83 @@
+"""The record of one decision, `decisions/{service}/{decision_id}`: every figure, and a reason in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from azureml_gate.settings import GateSettings
+from azureml_workspace.records import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versioned(Record):
+    """A name and a version."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRequest(Record):
+    """What is to be decided: whether `challenger`, served as `candidate_service`, replaces what `service` serves.
+
+    `holdout` is a dataset version whose rows neither was trained on, `label` its column. `drop_dataset` and `drop_key`
+    name the newest drop in the challenger's training data; empty when it was not trained on drops. `by` is
+    `dag_id/run_id`.
+    """
+
+    service: str
+    candidate_service: str
+    challenger: Versioned
+    holdout: Versioned
+    label: str
+    settings: GateSettings = field(default_factory=GateSettings)
+    drop_dataset: str = ""
+    drop_key: str = ""
+    by: str = ""
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    OLDER = "older"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Record):
+    """One condition. `observed` and `limit` are its figures, None where there is none; `detail` is for a person.
+
+    `outcome` is `warning` for what is said and does not count.
+    """
+
+    name: str
+    outcome: Literal["passed", "failed", "warning"]
+    detail: str
+    observed: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRecord(Record):
+    """A decision. `champion` is None for the first model of a service. Figures of the comparison are added by its part.
+
+    `supersedes` is the decision that this one was made anew for, because the champion had changed meanwhile.
+    """
+
+    decision_id: str
+    at: datetime
+    request: GateRequest
+    champion: Versioned | None
+    verdict: Verdict
+    reason: str
+    checks: tuple[Check, ...] = ()
+    supersedes: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where it is stored."""
+        return f"decisions/{self.request.service}/{self.decision_id}"
