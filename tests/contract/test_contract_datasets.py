@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,60 @@ def test_bad_names(workspace: Workspace, tmp_path: Path, name: str) -> None:
     write_rows(tmp_path / "a.csv", 3)
     with pytest.raises(InvalidRequest):
         workspace.register_dataset(name, DatasetSource(path=str(tmp_path / "a.csv")))
+
+
+def test_all_versions_of_a_dataset(workspace: Workspace, tmp_path: Path) -> None:
+    name = "contract-versions"
+    assert workspace.list_dataset_versions(name) == []
+    made = [
+        workspace.register_dataset(name, source(tmp_path / "a.csv", f"a,b\n1,{n}\n"), tags={"drop": str(n)})
+        for n in range(3)
+    ]
+    workspace.register_dataset(f"{name}-other", source(tmp_path / "a.csv", "a,b\n1,9\n"))
+    found = workspace.list_dataset_versions(name)
+    assert found == [replace(version, created=False) for version in made]
+    assert [version.tags for version in found] == [{"drop": "0"}, {"drop": "1"}, {"drop": "2"}]
+
+
+def test_registering_known_content_adds_its_tags(workspace: Workspace, tmp_path: Path) -> None:
+    file = source(tmp_path / "a.csv", "a,b\n1,7\n")
+    workspace.register_dataset("contract-tags", file, tags={"kept": "1", "changed": "old"})
+    again = workspace.register_dataset("contract-tags", file, tags={"changed": "new", "added": "2"})
+    assert again.tags == {"kept": "1", "changed": "new", "added": "2"}
+    assert workspace.register_dataset("contract-tags", file).tags == again.tags
+    assert workspace.list_dataset_versions("contract-tags") == [workspace.get_dataset("contract-tags")]
+    assert workspace.get_dataset("contract-tags").tags == again.tags
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding", "multi_line"),
+    [(",", "utf-8", False), (";", "latin-1", False), ("\t", "utf-16", True), (";", "cp1252", True)],
+)
+def test_download(workspace: Workspace, tmp_path: Path, separator: str, encoding: str, multi_line: bool) -> None:
+    lines = ["stadt;n", "Köln;1", "Münster;2", '"zwei\nZeilen";3' if multi_line else "Ulm;3"]
+    text = "\n".join(lines).replace(";", separator).encode(encoding)
+    name = f"contract-download-{ord(separator)}-{encoding}"
+    given = source(tmp_path / "given.csv", text, separator=separator, encoding=encoding)
+    version = workspace.register_dataset(name, given).version
+    folder = tmp_path / "there"
+    folder.mkdir()
+    file = workspace.download_dataset(name, version, folder)
+    assert [Path(file.path)] == list(folder.iterdir())
+    with Path(file.path).open(encoding=file.encoding, newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter=file.separator))
+    assert rows == [
+        {"stadt": "Köln", "n": "1"},
+        {"stadt": "Münster", "n": "2"},
+        {"stadt": "zwei\nZeilen" if multi_line else "Ulm", "n": "3"},
+    ]
+    assert workspace.download_dataset(name, version, folder) == file
+    assert [Path(file.path)] == list(folder.iterdir())
+
+
+def test_what_cannot_be_downloaded_leaves_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        workspace.download_dataset("contract-nobody", 1, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown(workspace: Workspace, trained: Trained) -> None:

@@ -10,7 +10,15 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
-from azureml_local.server import dataset_routes, errors, model_routes, pipeline_routes, run_routes, service_routes
+from azureml_local.server import (
+    dataset_routes,
+    document_routes,
+    errors,
+    model_routes,
+    pipeline_routes,
+    run_routes,
+    service_routes,
+)
 from azureml_local.server.bodies import BodyCheck
 from azureml_local.server.dependencies import WorkspaceDependency
 from azureml_local.server.instance import program_version
@@ -86,7 +94,7 @@ def create_app(
     )
     app.state.workspace = workspace
     app.include_router(_general)
-    for routes in (dataset_routes, run_routes, model_routes, pipeline_routes, service_routes):
+    for routes in (dataset_routes, run_routes, model_routes, pipeline_routes, service_routes, document_routes):
         app.include_router(routes.router)
     errors.install(app)
     app.add_middleware(BodyCheck)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -53,6 +54,23 @@ def list_datasets(workspace: WorkspaceDependency) -> list[DatasetVersion]:
 def get_dataset(name: str, workspace: WorkspaceDependency, version: VersionInQuery = None) -> DatasetVersion:
     """One version, the latest when none is named."""
     return workspace.datasets.get(name, version)
+
+
+@router.get("/{name}/versions")
+def list_versions(name: str, workspace: WorkspaceDependency) -> list[DatasetVersion]:
+    """Every version of one dataset, the oldest first."""
+    return workspace.datasets.list_all(name)
+
+
+@router.get("/{name}/versions/{version}/source", response_class=FileResponse)
+def get_source(name: str, version: VersionInPath, workspace: WorkspaceDependency) -> FileResponse:
+    """The bytes that were registered. Two headers say how they are read, percent-encoded as parts of an address are."""
+    path, text_format = workspace.datasets.source(name, version)
+    headers = {
+        "X-Dataset-Separator": quote(text_format.separator, safe=""),
+        "X-Dataset-Encoding": quote(text_format.encoding, safe=""),
+    }
+    return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/{name}/versions/{version}/rows")

@@ -32,6 +32,12 @@ def list_models(workspace: WorkspaceDependency) -> list[ModelVersion]:
     return workspace.models.list_all()
 
 
+@router.get("/{name}/versions")
+def list_versions(name: str, workspace: WorkspaceDependency) -> list[ModelVersion]:
+    """Every version of one model, the oldest first."""
+    return workspace.models.list_all(name)
+
+
 @router.get("/{name}")
 def get_model(name: str, workspace: WorkspaceDependency, version: VersionInQuery = None) -> ModelVersion:
     """One version, the latest when none is named."""

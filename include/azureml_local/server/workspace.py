@@ -17,6 +17,7 @@ from azureml_local.services.ports import DEFAULT_PORTS, PortRange
 from azureml_local.store.computes import ComputeStore
 from azureml_local.store.database import Database
 from azureml_local.store.datasets import DatasetStore
+from azureml_local.store.documents import DocumentStore
 from azureml_local.store.links import Links
 from azureml_local.store.models import ModelStore
 from azureml_local.store.pipeline_run_records import PIPELINE_RUN, STEP_RUN, StoredPipelineRun
@@ -53,6 +54,7 @@ class LocalWorkspace:
         self.computes = ComputeStore(self._database)
         self.runs = RunStore(self._database, links)
         self.models = ModelStore(self.home, self._database)
+        self.documents = DocumentStore(self._database)
         self.dispatcher = Dispatcher(
             self.home, self.runs, self.datasets, command=config.job_command, cores=config.cores
         )

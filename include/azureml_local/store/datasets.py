@@ -17,7 +17,7 @@ from azureml_local.paths import Home
 from azureml_local.store.database import Database
 from azureml_local.store.links import Links
 from azureml_local.store.schema import DatasetRow
-from azureml_local.store.uploads import Upload
+from azureml_local.store.uploads import SOURCE_FILE, Upload
 from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import NotFound
@@ -89,9 +89,11 @@ class DatasetStore:
             row.tags = dict(tags)
             return self._record(row)
 
-    def list_all(self) -> list[DatasetVersion]:
-        """Every version, by name and version."""
+    def list_all(self, name: str | None = None) -> list[DatasetVersion]:
+        """Every version, of one dataset when it is named, by name and version."""
         query = select(DatasetRow).order_by(DatasetRow.name, DatasetRow.version)
+        if name is not None:
+            query = query.where(DatasetRow.name == name)
         with self._database.read() as session:
             return [self._record(row) for row in session.scalars(query)]
 
@@ -129,6 +131,13 @@ class DatasetStore:
     def profile_path(self, name: str, version: int) -> Path:
         """A version's `profile.json`. :raises NotFound:"""
         return self._home.dataset(self.storage_key(name, version)) / PROFILE_FILE
+
+    def source(self, name: str, version: int) -> tuple[Path, TextFormat]:
+        """The bytes that were registered, and how they are read. :raises NotFound:"""
+        with self._database.read() as session:
+            row = _require(session, name, version)
+        text_format = TextFormat(separator=row.separator, encoding=row.encoding)
+        return self._home.dataset(row.storage_key) / SOURCE_FILE, text_format
 
     def remove_unnamed_content(self) -> None:
         """Remove content that no version names: a server was killed between storing and naming it."""

@@ -14,6 +14,8 @@ _STEPS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE runs ADD COLUMN parent_run_id VARCHAR",
         "CREATE UNIQUE INDEX ix_runs_parent_run_id ON runs (parent_run_id)",
     ),
+    # 3: documents, which have a table of their own.
+    2: (),
 }
 """By the version they start from: what leads to the next one."""
 

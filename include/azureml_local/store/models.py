@@ -97,9 +97,11 @@ class ModelStore:
         with self._database.read() as session:
             return _record(_require(session, name, version))
 
-    def list_all(self) -> list[ModelVersion]:
-        """Every version, by name and version."""
+    def list_all(self, name: str | None = None) -> list[ModelVersion]:
+        """Every version, of one model when it is named, by name and version."""
         query = select(ModelRow).order_by(ModelRow.name, ModelRow.version)
+        if name is not None:
+            query = query.where(ModelRow.name == name)
         with self._database.read() as session:
             return [_record(row) for row in session.scalars(query)]
 

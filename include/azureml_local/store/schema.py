@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from azureml_workspace.statuses import PipelineStatus, RunStatus, ServiceState
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """What changed from one to the next is in `migrations.py`."""
 
 
@@ -242,3 +242,14 @@ class StepRow(Base):
     error: Mapped[str]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class DocumentRow(Base):
+    """One document of the workspace's users. `content` is its JSON text."""
+
+    __tablename__ = "documents"
+
+    path: Mapped[str] = mapped_column(primary_key=True)
+    etag: Mapped[str]
+    content: Mapped[str]
+    updated_at: Mapped[datetime]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import requests
@@ -13,10 +14,12 @@ from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 from azureml_workspace.local.credential import BearerToken
 from azureml_workspace.local.envelope import error_of
 from azureml_workspace.texts import require_encodable
+from azureml_workspace.whole_file import whole_file
 
 HOW_TO_START = "Start it with `python -m azureml_local serve` (`make run` does)."
 
 _LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+_CHUNK_BYTES = 1024 * 1024
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 1.0
 
@@ -47,11 +50,13 @@ class ControlPlane:
         body: Any = None,
         upload: Callable[[], AbstractContextManager[BinaryIO]] | None = None,
         read_timeout: float | None = None,
+        stream: bool = False,
     ) -> requests.Response:
         """The answer to one request, below 300.
 
         `body` is sent as JSON; `upload` opens the file that is streamed instead, once per attempt. `read_timeout`
-        (seconds) is for a request that the server works on for longer than on others.
+        (seconds) is for a request that the server works on for longer than on others. `stream`: the
+        caller reads the answer's body, and closes it.
 
         :raises WorkspaceError: the class that the server named, or ServiceUnavailable when it gave no answer.
         :raises InvalidRequest: query or body hold text that cannot be sent.
@@ -59,9 +64,9 @@ class ControlPlane:
         require_encodable(query, "the query")
         require_encodable(body, "the body")
         timeout = (self._timeout[0], read_timeout or self._timeout[1])
-        response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
+        response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout, stream=stream)
         if response.status_code == requests.codes.unauthorized and self.token.renew():
-            response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout)
+            response = self._send(method, path, query=query, body=body, upload=upload, timeout=timeout, stream=stream)
         if response.status_code >= 300:
             raise error_of(response, self.url)
         return response
@@ -77,6 +82,27 @@ class ControlPlane:
                 "is another program listening on that port?"
             ) from error
 
+    def download(self, path: str, target: Path) -> Mapping[str, str]:
+        """Write the answer to a GET into the file `target`, whole or not at all. Gives the answer's headers.
+
+        :raises WorkspaceError: as `call` does. :raises StorageFull: no room here; nothing was kept.
+        """
+        with self._seam_errors("GET", path, self._timeout):
+            for wait in self._waits():
+                try:
+                    return self._download_once(path, target)
+                except _LOST:
+                    if wait is None:
+                        raise
+                    time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _download_once(self, path: str, target: Path) -> Mapping[str, str]:
+        with self.call("GET", path, stream=True) as response, whole_file(target) as file:
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                file.write(chunk)
+        return response.headers
+
     def _send(
         self,
         method: str,
@@ -86,6 +112,7 @@ class ControlPlane:
         body: Any,
         upload: Callable[[], AbstractContextManager[BinaryIO]] | None,
         timeout: tuple[float, float],
+        stream: bool,
     ) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token.get()}"}
         with self._seam_errors(method, path, timeout):
@@ -101,6 +128,7 @@ class ControlPlane:
                             headers=headers,
                             timeout=timeout,
                             allow_redirects=False,
+                            stream=stream,
                         )
                 except _LOST:
                     if wait is None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from azureml_workspace.data.source_file import readable_file
 from azureml_workspace.errors import NotFound
 from azureml_workspace.local.answers import record, run_path
 from azureml_workspace.local.client import ControlPlane
 from azureml_workspace.local.credential import BearerToken
+from azureml_workspace.local.documents import DocumentCalls
 from azureml_workspace.local.pipelines import PipelineCalls
 from azureml_workspace.records import (
     AutoMLProgress,
@@ -19,6 +21,7 @@ from azureml_workspace.records import (
     AutoMLSettings,
     ChildRun,
     ComputeTarget,
+    DatasetFile,
     DatasetSource,
     DatasetVersion,
     DeploySettings,
@@ -50,7 +53,7 @@ def open_local(settings: WorkspaceSettings, on_secret: Callable[[str], None]) ->
     )
 
 
-class LocalWorkspace(PipelineCalls):
+class LocalWorkspace(PipelineCalls, DocumentCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
 
     def __repr__(self) -> str:
@@ -90,6 +93,21 @@ class LocalWorkspace(PipelineCalls):
         """Read the first rows."""
         rows = self._get(f"/v1/datasets/{segment('dataset', name)}/versions/{version}/rows", count=count)
         return [dict(row) for row in rows]
+
+    def list_dataset_versions(self, name: str) -> list[DatasetVersion]:
+        """Read all versions of one dataset."""
+        found = self._get(f"/v1/datasets/{segment('dataset', name)}/versions")
+        return [record(DatasetVersion, version) for version in found]
+
+    def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
+        """Fetch the very bytes that were registered."""
+        path = folder / f"{name}-{version}.csv"
+        headers = self._server.download(f"/v1/datasets/{segment('dataset', name)}/versions/{version}/source", path)
+        return DatasetFile(
+            path=str(path),
+            separator=unquote(headers["X-Dataset-Separator"]),
+            encoding=unquote(headers["X-Dataset-Encoding"]),
+        )
 
     # Compute and runs
 
@@ -152,6 +170,11 @@ class LocalWorkspace(PipelineCalls):
     def get_model(self, name: str, version: int | None = None) -> ModelVersion:
         """Read one version."""
         return record(ModelVersion, self._get(f"/v1/models/{segment('model', name)}", version=version))
+
+    def list_model_versions(self, name: str) -> list[ModelVersion]:
+        """Read all versions of one model."""
+        found = self._get(f"/v1/models/{segment('model', name)}/versions")
+        return [record(ModelVersion, version) for version in found]
 
     # Web services
 

@@ -16,6 +16,8 @@ from azureml_workspace.records.document import (
     MAX_DOCUMENT_BYTES,
     Document,
     DocumentEntry,
+    document_content,
+    document_text,
     validate_document_path,
 )
 from azureml_workspace.records.inputs import InputSample
@@ -84,6 +86,8 @@ __all__ = [
     "ServiceKeys",
     "StepRun",
     "WebService",
+    "document_content",
+    "document_text",
     "validate_compute_name",
     "validate_dataset_name",
     "validate_document_path",

@@ -12,7 +12,7 @@ from azureml_local.store.database import Database
 from azureml_local.store.links import Links
 from azureml_local.store.pipelines import PipelineStore
 from azureml_local.store.runs import RunStore
-from azureml_local.store.schema import Base
+from azureml_local.store.schema import SCHEMA_VERSION, Base
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import AutoMLSettings
 from azureml_workspace.statuses import RunStatus
@@ -67,7 +67,7 @@ def check(path: Path, settings: AutoMLSettings) -> None:
         assert runs.find_step("pipeline run") == run
         assert PipelineStore(database, Links("")).list_all() == []
         database.close()
-    assert user_version(path) == 2
+    assert user_version(path) == SCHEMA_VERSION
 
 
 def test_version_1(old: Path, settings: AutoMLSettings) -> None:
