@@ -14,9 +14,9 @@ from xgboost import XGBClassifier
 
 from azureml_local.automl.budget import Budget
 from azureml_local.automl.leakage import ColumnSignal
-from azureml_local.automl.metrics import log_loss
 from azureml_local.automl.model import VotingModel
 from azureml_local.automl.prepare import PreparedData
+from azureml_workspace.metrics.classification import log_loss
 
 Floats = npt.NDArray[np.float64]
 

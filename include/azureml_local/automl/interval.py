@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.validation import stratified_parts
+from azureml_workspace.metrics.classification import classification_metrics
 
 PARTS = 10
 MIN_PART_CLASS_ROWS = 5

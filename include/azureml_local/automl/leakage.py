@@ -12,8 +12,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from azureml_local.automl.metrics import binary_auc
 from azureml_local.automl.prepare import PreparedData
+from azureml_workspace.metrics.classification import binary_auc
 
 MAX_ROWS = 10_000
 MAX_COLUMNS = 200

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from azureml_local.automl.catalog import VOTING_ENSEMBLE
 from azureml_local.automl.ensemble import cross_fit, select_ensemble
-from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.search import MIN_GAIN, Trial
+from azureml_workspace.metrics.classification import classification_metrics
 
 
 @dataclass(frozen=True)

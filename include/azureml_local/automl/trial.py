@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from azureml_local.automl.learners import Candidate, FitOptions, fit, predict_probabilities
-from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.validation import ValidationPlan
+from azureml_workspace.metrics.classification import classification_metrics
 
 
 @dataclass(frozen=True)

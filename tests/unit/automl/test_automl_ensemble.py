@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from azureml_local.automl.ensemble import combine, cross_fit, select_ensemble
-from azureml_local.automl.metrics import log_loss
+from azureml_workspace.metrics.classification import log_loss
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from azureml_local.automl.interval import metric_interval
-from azureml_local.automl.metrics import classification_metrics
+from azureml_workspace.metrics.classification import classification_metrics
 
 pytestmark = pytest.mark.unit
 

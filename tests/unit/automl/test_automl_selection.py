@@ -7,9 +7,9 @@ import pytest
 
 from azureml_local.automl.ensemble import cross_fit
 from azureml_local.automl.learners import Candidate
-from azureml_local.automl.metrics import classification_metrics
 from azureml_local.automl.search import Trial
 from azureml_local.automl.selection import BestChild, best_single, better, voting_ensemble
+from azureml_workspace.metrics.classification import classification_metrics
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit

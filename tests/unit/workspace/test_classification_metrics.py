@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from sklearn import metrics as sk
 
-from azureml_local.automl.metrics import binary_auc, classification_metrics
+from azureml_workspace.metrics.classification import binary_auc, classification_metrics
 from azureml_workspace.records import PRIMARY_METRICS
 
 pytestmark = pytest.mark.unit

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
-from sklearn.metrics import average_precision_score, confusion_matrix
 
 Probabilities = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -27,11 +25,10 @@ def classification_metrics(codes: Codes, probabilities: Probabilities) -> dict[s
     """
     classes = probabilities.shape[1]
     predicted = np.argmax(probabilities, axis=1)
-    counted = confusion_matrix(codes, predicted, labels=np.arange(classes)).astype(np.float64)
+    counted = np.bincount(codes * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     metrics = {
         "log_loss": log_loss(codes, probabilities),
-        "matthews_correlation": _matthews(counted),
-        **_from_confusion(counted),
+        **{name: float(value) for name, value in confusion_metrics(counted.astype(np.float64)).items()},
         **_from_ranking(codes, np.asarray(probabilities, dtype=np.float64)),
     }
     return {name: float(value) for name, value in sorted(metrics.items()) if np.isfinite(value)}
@@ -43,43 +40,63 @@ def log_loss(codes: Codes, probabilities: Probabilities, weights: npt.NDArray[np
     return float(np.average(-np.log(np.clip(true, _SMALLEST, 1 - _SMALLEST)), weights=weights))
 
 
-def _from_confusion(counted: npt.NDArray[np.float64]) -> dict[str, float]:
-    rows = counted.sum()
-    support = counted.sum(axis=1)
+def confusion_metrics(counted: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+    """Metrics of confusion matrices `counted` [..., true class, predicted class], each of shape [...].
+
+    Every matrix counts a row at least.
+    """
+    rows = counted.sum(axis=(-2, -1))
+    support, guessed = counted.sum(axis=-1), counted.sum(axis=-2)
     present = support > 0
-    hits = np.diag(counted)
-    recall = np.divide(hits, support, out=np.zeros_like(hits), where=present)
-    guessed = counted.sum(axis=0)
-    precision = np.divide(hits, guessed, out=np.zeros_like(hits), where=guessed > 0)
-    total = precision + recall
-    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(hits), where=total > 0)
-    accuracy = hits.sum() / rows
-    chance = 1.0 / present.sum()
+    hits = np.diagonal(counted, axis1=-2, axis2=-1)
+    recall, precision = _share(hits, support), _share(hits, guessed)
+    f1 = _share(2 * precision * recall, precision + recall)
+    accuracy = hits.sum(axis=-1) / rows
+    balanced = _mean_of(recall, present)
+    chance = 1.0 / present.sum(axis=-1)
     metrics = {
         "accuracy": accuracy,
-        "balanced_accuracy": recall[present].mean(),
-        "norm_macro_recall": (recall[present].mean() - chance) / (1.0 - chance) if chance < 1.0 else 0.0,
+        "balanced_accuracy": balanced,
+        "norm_macro_recall": _share(balanced - chance, 1.0 - chance),
         # Each row weighs as much as its class has rows.
-        "weighted_accuracy": (support * hits).sum() / (support * support).sum(),
+        "weighted_accuracy": (support * hits).sum(axis=-1) / (support * support).sum(axis=-1),
+        "matthews_correlation": _matthews(rows, hits.sum(axis=-1), support, guessed),
     }
     for name, values in (("recall_score", recall), ("precision_score", precision), ("f1_score", f1)):
-        metrics[f"{name}_macro"] = values[present].mean()
+        metrics[f"{name}_macro"] = _mean_of(values, present)
         # Every row has one class and one prediction, so the micro averages are all the accuracy.
         metrics[f"{name}_micro"] = accuracy
-        metrics[f"{name}_weighted"] = np.average(values, weights=support)
-        if len(counted) == 2:
-            metrics[f"{name}_binary"] = values[1]
+        metrics[f"{name}_weighted"] = (values * support).sum(axis=-1) / rows
+        if counted.shape[-1] == 2:
+            metrics[f"{name}_binary"] = values[..., 1]
     return metrics
 
 
-def _matthews(counted: npt.NDArray[np.float64]) -> float:
-    rows, hits = counted.sum(), np.diag(counted).sum()
-    true, guessed = counted.sum(axis=1), counted.sum(axis=0)
-    spread = np.sqrt(rows**2 - (true**2).sum()) * np.sqrt(rows**2 - (guessed**2).sum())
-    return float((hits * rows - (true * guessed).sum()) / spread) if spread > 0 else 0.0
+def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """`part / whole`, 0 where there is no whole."""
+    shares: npt.NDArray[np.float64] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return shares
+
+
+def _mean_of(values: npt.NDArray[np.float64], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """The mean over the classes that are present."""
+    mean: npt.NDArray[np.float64] = np.where(present, values, 0.0).sum(axis=-1) / present.sum(axis=-1)
+    return mean
+
+
+def _matthews(
+    rows: npt.NDArray[np.float64],
+    hits: npt.NDArray[np.float64],
+    support: npt.NDArray[np.float64],
+    guessed: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    spread = np.sqrt(rows**2 - (support**2).sum(axis=-1)) * np.sqrt(rows**2 - (guessed**2).sum(axis=-1))
+    return _share(hits * rows - (support * guessed).sum(axis=-1), spread)
 
 
 def _from_ranking(codes: Codes, probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
+    from sklearn.metrics import average_precision_score
+
     rows, classes = probabilities.shape
     truth = codes[:, None] == np.arange(classes)[None, :]
     support = truth.sum(axis=0)
@@ -106,6 +123,8 @@ def _from_ranking(codes: Codes, probabilities: npt.NDArray[np.float64]) -> dict[
 
 def binary_auc(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> float:
     """Area under the ROC curve as the Mann-Whitney statistic; NaN when `truth` holds one value only."""
+    from scipy.stats import rankdata
+
     positive = int(truth.sum())
     negative = len(truth) - positive
     if positive == 0 or negative == 0:
