@@ -1,1 +1,5 @@
-"""How far the distribution of a column has moved between two sets of rows. Knows no workspace and no Airflow."""
+"""How far the distribution of a column has moved between two sets of rows. Knows no workspace and no Airflow.
+
+`columns` reads typed columns, `population` has the population stability index, `shifts` compares column by column and
+`limits` says which shift is one. Nothing is imported here: most of it needs Arrow and SciPy.
+"""
