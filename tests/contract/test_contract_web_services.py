@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
+import requests
 from tests.contract.conftest import Trained, settle
 
 from azureml_endpoint.contract import ServiceContract
@@ -12,7 +14,7 @@ from azureml_endpoint.errors import KeyRefused
 from azureml_endpoint.score import ScoringClient
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.protocol import Workspace
-from azureml_workspace.records import DeploySettings, WebService
+from azureml_workspace.records import PURPOSE_HEADER, DeploySettings, WebService
 from azureml_workspace.statuses import SETTLED_SERVICE_STATES, ServiceState
 
 pytestmark = pytest.mark.contract
@@ -139,6 +141,40 @@ def test_application_insights(workspace: Workspace, service: WebService) -> None
     assert workspace.service_requests(service.name).count == 3
 
 
+def test_a_sample_of_the_inputs(workspace: Workspace, trained: Trained, service: WebService) -> None:
+    key = workspace.service_keys(service.name).primary
+
+    def sent(purpose: str | None, price: float) -> None:
+        headers = {"Authorization": f"Bearer {key}"} | ({} if purpose is None else {PURPOSE_HEADER: purpose})
+        body = {"data": [{**ROWS[0], "price": price}]}
+        assert requests.post(service.scoring_uri, json=body, headers=headers, timeout=30).status_code == 200
+
+    sent(None, 0.1)
+    nothing = workspace.service_inputs(service.name, since_seconds=3600)
+    assert (nothing.collecting, nothing.rows) == (False, ())
+
+    workspace.set_app_insights(service.name, enabled=True)
+    settle(lambda: workspace.get_service(service.name), lambda seen: seen.state in SETTLED_SERVICE_STATES)
+    sent("gate", 0.2)
+    sent(None, 0.3)
+    sent("client", 0.4)
+    sample = settle(
+        lambda: workspace.service_inputs(service.name, since_seconds=3600),
+        lambda found: len(found.rows) >= 2 and found.scored >= 3,
+    )
+    assert sample.rows == ({**ROWS[0], "price": 0.4}, {**ROWS[0], "price": 0.3})
+    assert (sample.collecting, sample.scored) == (True, 3)
+    assert len(workspace.service_inputs(service.name, since_seconds=3600, limit=1).rows) == 1
+
+    private = deployed(workspace, settings(trained, collect_inputs=False))
+    assert (private.collect_inputs, private.app_insights_enabled) == (False, True)
+    sent(None, 0.5)
+    settle(lambda: workspace.service_requests(service.name), lambda summary: summary.count >= 4)
+    assert workspace.service_inputs(service.name, since_seconds=3600) == replace(
+        sample, collecting=False, scored=4, since=ANY
+    )
+
+
 def test_logs(workspace: Workspace, service: WebService) -> None:
     text = workspace.service_logs(service.name)
     assert text.strip()
@@ -176,6 +212,7 @@ def test_unknown_model(workspace: Workspace, trained: Trained, given: dict[str, 
         lambda w: w.set_app_insights("nobody", enabled=True),
         lambda w: w.service_logs("nobody"),
         lambda w: w.service_requests("nobody"),
+        lambda w: w.service_inputs("nobody", since_seconds=60),
         lambda w: w.service_keys("nobody"),
         lambda w: w.regenerate_key("nobody"),
     ],

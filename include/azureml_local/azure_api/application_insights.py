@@ -1,11 +1,12 @@
 """Application Insights of the workspace, asked through Azure Resource Manager: the telemetry of web services.
 
-There is no Kusto here: the three queries of `azureml_workspace.azure_v1.telemetry` are known by their words, and what
+There is no Kusto here: the four queries of `azureml_workspace.azure_v1.telemetry` are known by their words, and what
 they ask for comes from the engine's own telemetry.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,11 @@ from starlette.routing import Route
 
 from azureml_local.azure_api.bodies import answering, as_object
 from azureml_local.azure_api.surface import Surface
+from azureml_local.services.manager import ServiceManager
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.records import RequestSummary
 
+_EVER_SECONDS = 10 * 365 * 24 * 3600.0
 Table = dict[str, Any]
 
 _SERVICE = "(?P<service>[a-z0-9-]+)"
@@ -38,6 +41,10 @@ _ROWS = re.compile(
     r"rows = sum\(extract\('rows=\(\[0-9\]\+\)', 1, message, typeof\(long\)\)\), "
     r"unseen = sum\(extract\('unseen=\(\[0-9\]\+\)', 1, message, typeof\(long\)\)\)"
 )
+_INPUTS = re.compile(
+    rf"traces \| where message startswith 'airflow-azureml-input {_SERVICE} ' \| top (?P<limit>[0-9]{{1,5}}) "
+    r"by timestamp desc \| project message"
+)
 _TIMESPAN = re.compile(r"PT(\d+)S")
 
 
@@ -46,8 +53,12 @@ def routes(surface: Surface) -> list[Route]:
     services = surface.workspace.services
 
     def answer(_: Request, body: Any) -> dict[str, list[Table]]:
-        service, tabulate = _understood(str(as_object(body).get("query", "")))
+        text = " ".join(str(as_object(body).get("query", "")).split())
         since = _seconds(body.get("timespan"))
+        inputs = _INPUTS.fullmatch(text)
+        if inputs is not None:
+            return {"tables": [_inputs(services, inputs["service"], since, int(inputs["limit"]))]}
+        service, tabulate = _understood(text)
         try:
             summary = services.requests(service, since)
         except NotFound:
@@ -61,9 +72,18 @@ def routes(surface: Surface) -> list[Route]:
     return [Route(f"{component}/query", answering(answer), methods=["POST"])]
 
 
-def _understood(text: str) -> tuple[str, Callable[[RequestSummary], Table]]:
+def _inputs(services: ServiceManager, service: str, since: float | None, limit: int) -> Table:
+    """The rows as the entry script prints them on Azure."""
+    try:
+        rows = services.inputs(service, _EVER_SECONDS if since is None else since, limit).rows
+    except NotFound:
+        rows = ()
+    lines = [[f"airflow-azureml-input {service} {json.dumps(row)}"] for row in rows]
+    return _table({"message": "string"}, lines)
+
+
+def _understood(words: str) -> tuple[str, Callable[[RequestSummary], Table]]:
     """The service that the query is about, and what it asks. :raises InvalidRequest: it is another query."""
-    words = " ".join(text.split())
     for pattern, tabulate in ((_TOTALS, _totals), (_BY_STATUS, _by_status), (_ROWS, _rows)):
         found = pattern.fullmatch(words)
         if found is not None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from azureml_local.insights.schema import open_for_reading
+from azureml_local.insights.schema import has_table, open_for_reading
 from azureml_workspace.records import RequestSummary
 
 _QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
@@ -43,7 +43,7 @@ def summarize(db_path: Path, service_name: str, enabled: bool, since_seconds: fl
         with closing(open_for_reading(db_path)) as connection:
             connection.execute("BEGIN")  # one snapshot for all three questions
             after = -math.inf if since is None else since
-            if _has_table(connection):
+            if has_table(connection, "requests"):
                 count, failed, rows, unseen, mean = connection.execute(_TOTALS, (after,)).fetchone()
                 by_status = {str(status): number for status, number in connection.execute(_BY_STATUS, (after,))}
                 quantiles = _quantiles(connection, after, count)
@@ -67,8 +67,3 @@ def _quantiles(connection: sqlite3.Connection, after: float, count: int) -> dict
     places = {name: math.ceil(share * count) for name, share in _QUANTILES.items()}
     ranked = dict(connection.execute(_RANKED, (after, *places.values())).fetchall())
     return {name: ranked[place] for name, place in places.items()}
-
-
-def _has_table(connection: sqlite3.Connection) -> bool:
-    """False for the moment between the file's making and the table's."""
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'requests'").fetchone() is not None

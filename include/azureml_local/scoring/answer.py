@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,12 +24,16 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200 of `model_version`. `rows` were scored, with `unseen` values of categories that training never saw."""
+    """A 200 of `model_version`. `rows` were scored, with `unseen` values of categories that training never saw.
+
+    `inputs` are those rows as they were sent; none when only a script knows them.
+    """
 
     body: bytes
     rows: int
     unseen: int
     model_version: int
+    inputs: Sequence[msgspec.Raw] = ()
 
 
 class Answerer:
@@ -72,4 +77,4 @@ def _answer_envelope(model: LoadedModel, envelope: Envelope, response_format: Re
     body = _encode({"result": scored.result})
     if response_format == "string":
         body = _encode(body.decode())
-    return Answer(body, len(envelope.data), scored.unseen, model.version)
+    return Answer(body, len(envelope.data), scored.unseen, model.version, envelope.data)

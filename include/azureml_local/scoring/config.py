@@ -15,6 +15,7 @@ KEYS_FILE = "keys.json"
 STATUS_FILE = "status.json"
 LOG_FILE = "service.log"
 INSIGHTS_FILE = "insights.db"
+INPUTS_FILE = "inputs.db"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class ScriptConfig(Record):
 class ServiceConfig(Record):
     """Desired state (`service.json`). `generation` grows with every change. Without a `script` the model is a package.
 
+    `collect_inputs`: a sample of the rows is kept while insights are on; an entry script's rows are not known.
     `port` and `host` are those of the process for its whole life. Timeouts are in seconds: `body_timeout` drops a
     request of which no further byte arrived for that long, `idle_timeout` closes a connection between two requests.
     """
@@ -45,8 +47,14 @@ class ServiceConfig(Record):
     app_insights_enabled: bool
     response_format: ResponseFormat
     script: ScriptConfig | None = None
+    collect_inputs: bool = False
     body_timeout: float = 10.0
     idle_timeout: float = 75.0
+
+    @property
+    def keeps_inputs(self) -> bool:
+        """Whether rows are kept."""
+        return self.app_insights_enabled and self.collect_inputs and self.script is None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,9 @@ from azureml_workspace.errors import WorkspaceError
 
 log = logging.getLogger(__name__)
 
+_PURPOSE = b"x-azureml-purpose"
+_OF_CLIENTS = (None, b"", b"client")
+"""Purposes of the requests whose rows may be kept; tests, gates and batches say another."""
 _TRACE_ID = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -67,6 +70,9 @@ class ScoreEndpoint:
                     "" if refusal is None else refusal.message[:300],
                 )
             )
+        inputs = self._serving.inputs
+        if inputs is not None and answer.inputs and headers.get(_PURPOSE) in _OF_CLIENTS:
+            inputs.offer(at, answer.model_version, answer.inputs)
 
     def close(self) -> None:
         """End the threads of large batches."""

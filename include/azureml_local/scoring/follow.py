@@ -89,7 +89,7 @@ class Follower:
             self._serving.keys = read_key_ring(self._dir, self._serving.config)
         if config is not None:
             with refused.noted():
-                await self._serving.switch_insights(config.app_insights_enabled)
+                await self._serving.switch_insights(config)
             self._switched_generation = config.generation
             self._wanted = config
             self._is_wanted_new.set()

@@ -100,7 +100,7 @@ def _serve(serving: Serving, listener: socket.socket, identity: ProcessIdentity)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await serving.switch_insights(config.app_insights_enabled)
+        await serving.switch_insights(config)
         tasks = [
             asyncio.create_task(Follower(serving, identity).run()),
             asyncio.create_task(drop_late_connections(server, config.body_timeout, config.idle_timeout)),
@@ -111,7 +111,7 @@ def _serve(serving: Serving, listener: socket.socket, identity: ProcessIdentity)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         endpoint.close()
-        await serving.switch_insights(on=False)
+        await serving.stop_insights()
         log.info("service %s stopped", config.name)
 
     server = uvicorn.Server(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from azureml_local.insights.inputs import InputLog
 from azureml_local.insights.writer import RequestLog
-from azureml_local.scoring.config import INSIGHTS_FILE, ServiceConfig
+from azureml_local.scoring.config import INPUTS_FILE, INSIGHTS_FILE, ServiceConfig
 from azureml_local.scoring.keys import KeyRing
 from azureml_local.scoring.model import LoadedModel
 from azureml_local.scoring.script import ScriptModel
@@ -31,6 +32,7 @@ class Serving:
     model: LoadedModel | ScriptModel
     keys: KeyRing
     insights: RequestLog | None = None
+    inputs: InputLog | None = None
     swagger: bytes = b""
 
     def __post_init__(self) -> None:
@@ -53,8 +55,17 @@ class Serving:
             )
         self.swagger = msgspec.json.encode(document)
 
-    async def switch_insights(self, on: bool) -> None:
-        """Turn request telemetry on or off; off waits until what was recorded is on disk."""
+    async def switch_insights(self, config: ServiceConfig) -> None:
+        """Turn request telemetry and the keeping of inputs on or off, as `config` says."""
+        await self._switch_requests(config.app_insights_enabled)
+        await self._switch_inputs(config.keeps_inputs)
+
+    async def stop_insights(self) -> None:
+        """Turn both off, and wait until what was recorded is on disk."""
+        await self._switch_requests(on=False)
+        await self._switch_inputs(on=False)
+
+    async def _switch_requests(self, on: bool) -> None:
         if on == (self.insights is not None):
             return
         if on:
@@ -64,3 +75,14 @@ class Serving:
             if closing is not None:
                 await asyncio.to_thread(closing.close)
         log.info("Application Insights %s", "on" if on else "off")
+
+    async def _switch_inputs(self, on: bool) -> None:
+        if on == (self.inputs is not None):
+            return
+        if on:
+            self.inputs = InputLog(self.service_dir / INPUTS_FILE)
+        else:
+            closing, self.inputs = self.inputs, None
+            if closing is not None:
+                await asyncio.to_thread(closing.close)
+        log.info("a sample of the inputs is %s", "kept" if on else "not kept any more")

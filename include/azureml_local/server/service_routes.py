@@ -8,7 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from azureml_local.server.dependencies import WorkspaceDependency, require_same_name
-from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKeys, WebService
+from azureml_workspace.records import (
+    MAX_INPUT_ROWS,
+    DeploySettings,
+    InputSample,
+    RequestSummary,
+    ServiceKeys,
+    WebService,
+)
 
 router = APIRouter(prefix="/v1/services", tags=["web services"])
 
@@ -82,6 +89,17 @@ def get_requests(
 ) -> RequestSummary:
     """Telemetry of the last seconds, of everything kept when no time is given."""
     return workspace.services.requests(name, since_seconds)
+
+
+@router.get("/{name}/inputs")
+def get_inputs(
+    name: str,
+    workspace: WorkspaceDependency,
+    since_seconds: Annotated[float, Query(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)],
+    limit: Annotated[int, Query(ge=1, le=MAX_INPUT_ROWS)] = 2000,
+) -> InputSample:
+    """Some of the rows of the last seconds."""
+    return workspace.services.inputs(name, since_seconds, limit)
 
 
 @router.post("/{name}/keys")

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from azureml_local.files import remove_tree, tail_lines
+from azureml_local.insights.inputs import read_inputs
 from azureml_local.insights.query import summarize
 from azureml_local.paths import Home
 from azureml_local.processes import wait_until
-from azureml_local.scoring.config import INSIGHTS_FILE, LOG_FILE, read_keys, write_keys
+from azureml_local.scoring.config import INPUTS_FILE, INSIGHTS_FILE, LOG_FILE, read_keys, write_keys
 from azureml_local.services.allocation import PortAllocator
 from azureml_local.services.ports import PortRange
 from azureml_local.services.process import ServiceCommand, scoring_command
@@ -23,7 +24,7 @@ from azureml_local.store.models import ModelStore
 from azureml_local.store.services import Deployment, ServiceStore, StoredService
 from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound
-from azureml_workspace.records import DeploySettings, RequestSummary, ServiceKeys, WebService
+from azureml_workspace.records import DeploySettings, InputSample, RequestSummary, ServiceKeys, WebService
 from azureml_workspace.statuses import ServiceState
 
 logger = logging.getLogger(__name__)
@@ -170,6 +171,20 @@ class ServiceManager:
         """Telemetry in one line. :raises NotFound:"""
         service = self._require(name)
         return summarize(self._folder(name) / INSIGHTS_FILE, name, service.app_insights_enabled, since_seconds)
+
+    def inputs(self, name: str, since_seconds: float, limit: int) -> InputSample:
+        """A sample of the rows that clients had scored. :raises NotFound:"""
+        service = self._require(name)
+        folder = self._folder(name)
+        serving = service.live or service.wanted
+        return read_inputs(
+            name,
+            inputs=folder / INPUTS_FILE,
+            requests=folder / INSIGHTS_FILE,
+            collecting=service.app_insights_enabled and serving.collect_inputs and serving.script is None,
+            since_seconds=since_seconds,
+            limit=limit,
+        )
 
     def keys(self, name: str) -> ServiceKeys:
         """:raises NotFound: no such service, or it has no authentication."""

@@ -34,6 +34,7 @@ def web_service(service: StoredService, advertised_host: str | None = None) -> W
         auth_enabled=serving.auth_enabled,
         app_insights_enabled=service.app_insights_enabled,
         response_format=serving.response_format,
+        collect_inputs=serving.collect_inputs,
         created_at=service.created_at,
         updated_at=service.updated_at,
         cpu_cores=serving.cpu_cores,
@@ -58,4 +59,5 @@ def service_config(home: Home, service: StoredService) -> ServiceConfig:
         app_insights_enabled=service.app_insights_enabled,
         response_format=wanted.response_format,
         script=wanted.script,
+        collect_inputs=wanted.collect_inputs,
     )

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from azureml_workspace.azure_v1.times import moment
-from azureml_workspace.records import DeploySettings, ResponseFormat, WebService
+from azureml_workspace.records import DeploySettings, WebService
 from azureml_workspace.statuses import FAILED_SERVICE_STATES, ServiceState
 
 RESPONSE_FORMAT_VARIABLE = "AIRFLOW_AZUREML_RESPONSE_FORMAT"
 """Variable of the environment of a deployment; the entry script answers as it says."""
+COLLECT_INPUTS_VARIABLE = "AIRFLOW_AZUREML_COLLECT_INPUTS"
+"""`true`: the entry script prints a sample of the rows, which Application Insights keeps."""
 SERVICE_NAME_VARIABLE = "SERVICE_NAME"
 """Under this name Azure's inference server notes requests, and the entry script what it scored."""
 LOG_LINES_SHOWN = 5
-_DEPLOYMENT = ("model_name", "model_version", "auth_enabled", "response_format")
+_DEPLOYMENT = ("model_name", "model_version", "auth_enabled", "response_format", "collect_inputs")
 _SIZES = ("cpu_cores", "memory_gb")
 
 
@@ -26,6 +28,7 @@ def web_service(found: Mapping[str, Any]) -> WebService:
     left at the record's default. Model and answer are those of the newest deployment that was accepted.
     """
     image = found.get("environmentImageRequest") or {}
+    variables = (image.get("environment") or {}).get("environmentVariables") or {}
     name, version = _model(found, image)
     sizes = found.get("containerResourceRequirements") or {}
     scoring_uri = str(found.get("scoringUri") or "")
@@ -40,7 +43,8 @@ def web_service(found: Mapping[str, Any]) -> WebService:
         model_version=version,
         auth_enabled=bool(found.get("authEnabled")),
         app_insights_enabled=bool(found.get("appInsightsEnabled")),
-        response_format=_response_format(image),
+        response_format="object" if variables.get(RESPONSE_FORMAT_VARIABLE) == "object" else "string",
+        collect_inputs=variables.get(COLLECT_INPUTS_VARIABLE) == "true",
         created_at=created,
         updated_at=moment(str(found["updatedTime"])) if found.get("updatedTime") else created,
         cpu_cores=float(sizes.get("cpu") or 0.0),
@@ -88,11 +92,6 @@ def _model(found: Mapping[str, Any], image: Mapping[str, Any]) -> tuple[str, int
         name, _, version = str(model_id).rpartition(":")
         return name, int(version)
     return "", 0
-
-
-def _response_format(image: Mapping[str, Any]) -> ResponseFormat:
-    variables = (image.get("environment") or {}).get("environmentVariables") or {}
-    return "object" if variables.get(RESPONSE_FORMAT_VARIABLE) == "object" else "string"
 
 
 def _swagger_uri(scoring_uri: str) -> str:

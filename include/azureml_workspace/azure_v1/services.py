@@ -14,6 +14,7 @@ from azureml_workspace.azure_v1.connection import AzureConnection
 from azureml_workspace.azure_v1.models import find_model
 from azureml_workspace.azure_v1.service_operations import ServiceOperations
 from azureml_workspace.azure_v1.service_records import (
+    COLLECT_INPUTS_VARIABLE,
     LOG_LINES_SHOWN,
     RESPONSE_FORMAT_VARIABLE,
     SERVICE_NAME_VARIABLE,
@@ -22,9 +23,9 @@ from azureml_workspace.azure_v1.service_records import (
     web_service,
     with_last_lines,
 )
-from azureml_workspace.azure_v1.telemetry import request_summary
+from azureml_workspace.azure_v1.telemetry import input_sample, request_summary
 from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable, WorkspaceError
-from azureml_workspace.records import DeploySettings, ModelVersion, RequestSummary, ServiceKeys, WebService
+from azureml_workspace.records import DeploySettings, InputSample, ModelVersion, RequestSummary, ServiceKeys, WebService
 from azureml_workspace.segments import segment
 from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_STATES, ServiceState
 
@@ -126,6 +127,12 @@ class ServiceCalls:
         service = self._read_service(name)
         return request_summary(self._azure, name, enabled=service.app_insights_enabled, since_seconds=since_seconds)
 
+    def service_inputs(self, name: str, *, since_seconds: float, limit: int = 2000) -> InputSample:
+        """Ask Application Insights for the rows that the entry script printed."""
+        service = self._read_service(name)
+        collecting = service.app_insights_enabled and service.collect_inputs
+        return input_sample(self._azure, name, collecting=collecting, since_seconds=since_seconds, limit=limit)
+
     def service_keys(self, name: str) -> ServiceKeys:
         """Read both keys, of a service that has them."""
         service = self._read_service(name)
@@ -175,7 +182,11 @@ class ServiceCalls:
             "auth_enabled": settings.auth_enabled,
             "app_insights_enabled": settings.app_insights_enabled,
             "tags": settings.tags,
-            "variables": {RESPONSE_FORMAT_VARIABLE: settings.response_format, SERVICE_NAME_VARIABLE: name},
+            "variables": {
+                RESPONSE_FORMAT_VARIABLE: settings.response_format,
+                COLLECT_INPUTS_VARIABLE: "true" if settings.collect_inputs else "false",
+                SERVICE_NAME_VARIABLE: name,
+            },
         }
         try:
             self._operations.began(name, self._azure.sdk.call(operation, wanted | arguments, seconds=_SECONDS))

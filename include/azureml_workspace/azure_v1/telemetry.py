@@ -5,18 +5,20 @@ opens and ends at once. Path, status, time and the service's name are custom dim
 `resultCode` and `duration` are the span's own (0, next to nothing), and `name` is empty up to version 1.4 (OpenCensus)
 and the path from 1.5 on (OpenTelemetry). A service has the name in its variable `SERVICE_NAME`. What it prints goes to
 `traces`: the entry script prints a line per answer with the rows and the unseen values, because nothing else knows
-those. The server itself knows of no keys, so a request whose key was refused does not reach it, and is not counted.
+those, and a line for each row of its sample of the inputs. The server itself knows of no keys, so a request whose key
+was refused does not reach it, and is not counted.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.errors import NotFound, ServiceUnavailable
-from azureml_workspace.records import RequestSummary
+from azureml_workspace.errors import InvalidRequest, NotFound, ServiceUnavailable
+from azureml_workspace.records import MAX_INPUT_ROWS, InputSample, RequestSummary
 
 _API_VERSION = "2018-04-20"
 # `itemCount` is how many requests a row stands for, should Application Insights take samples.
@@ -36,6 +38,10 @@ _ROWS = (
     "traces | where message startswith 'airflow-azureml-scored {name} ' | summarize "
     "rows = sum(extract('rows=([0-9]+)', 1, message, typeof(long))), "
     "unseen = sum(extract('unseen=([0-9]+)', 1, message, typeof(long)))"
+)
+_INPUTS = (
+    "traces | where message startswith 'airflow-azureml-input {name} ' "
+    "| top {limit} by timestamp desc | project message"
 )
 _LATENCIES = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
 
@@ -63,6 +69,36 @@ def request_summary(azure: AzureConnection, name: str, *, enabled: bool, since_s
         by_status={str(row["status"]): int(row["seen"]) for row in by_status},
         **latencies,
     )
+
+
+def input_sample(
+    azure: AzureConnection, name: str, *, collecting: bool, since_seconds: float, limit: int
+) -> InputSample:
+    """The newest `limit` rows that the entry script of a service that exists has printed.
+
+    :raises InvalidRequest: `limit` is out of bounds. :raises Unauthorized: :raises NotFound: as `request_summary`.
+    """
+    if not 1 <= limit <= MAX_INPUT_ROWS:
+        raise InvalidRequest(f"limit is {limit}; give 1 to {MAX_INPUT_ROWS} rows.")
+    lines = _ask(azure, _INPUTS.format(name=name, limit=limit), since_seconds)
+    rows = [row for line in lines if (row := _row(str(line["message"]), f"airflow-azureml-input {name} ")) is not None]
+    scored = _ask(azure, _ROWS.format(name=name), since_seconds)[0]
+    return InputSample(
+        service_name=name,
+        since=datetime.now(UTC) - timedelta(seconds=since_seconds),
+        collecting=collecting,
+        scored=int(scored["rows"] or 0),
+        rows=tuple(rows),
+    )
+
+
+def _row(message: str, prefix: str) -> dict[str, Any] | None:
+    """The row that a line of the trace holds; None for one that was cut off, or is somebody else's."""
+    try:
+        row = json.loads(message.removeprefix(prefix))
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def _ask(azure: AzureConnection, query: str, since_seconds: float | None) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from azureml_workspace.records import (
     DatasetSource,
     DatasetVersion,
     DeploySettings,
+    InputSample,
     ModelVersion,
     RequestSummary,
     Run,
@@ -210,6 +211,11 @@ class LocalWorkspace(PipelineCalls, DocumentCalls):
     def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
         """Read the telemetry summary."""
         return record(RequestSummary, self._get(f"{_service(name)}/requests", since_seconds=since_seconds))
+
+    def service_inputs(self, name: str, *, since_seconds: float, limit: int = 2000) -> InputSample:
+        """Read a sample of the inputs."""
+        query = {"since_seconds": since_seconds, "limit": limit}
+        return record(InputSample, self._get(f"{_service(name)}/inputs", **query))
 
     def service_keys(self, name: str) -> ServiceKeys:
         """Read both keys."""

@@ -22,6 +22,8 @@ class DeploySettings(Record):
     `response_format` is what `POST /score` answers: `string` (default) is what Azure's own AutoML scoring script
     gives, a JSON string that holds JSON; `object` is the plain object. Both adapters honour it.
     `app_insights_enabled` None leaves an existing service's switch alone (a new service starts with it off).
+    `collect_inputs`: while Application Insights is on, a sample of the rows that clients have scored is kept, for
+    watching drift. Rows are personal data more often than not; False keeps none.
     """
 
     service_name: str
@@ -32,6 +34,7 @@ class DeploySettings(Record):
     auth_enabled: bool = True
     response_format: ResponseFormat = "string"
     app_insights_enabled: bool | None = None
+    collect_inputs: bool = True
     tags: dict[str, str] = field(default_factory=dict)
 
     def validate(self) -> None:
@@ -61,6 +64,7 @@ class WebService(Record):
     updated_at: datetime
     cpu_cores: float = 1.0
     memory_gb: float = 1.0
+    collect_inputs: bool = False
     error: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 

@@ -205,3 +205,47 @@ def test_of_several_scripts_the_plain_one_that_has_a_sample_counts(
 ) -> None:
     run: Any = RunFiles(**{name: sample(found) if found else "" for name, found in scripts.items()})
     assert list(_columns(run, list(run.scripts), tmp_path)) == ([column] if column else [])
+
+
+def printed_inputs(capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    prefix = "airflow-azureml-input ages "
+    lines = capsys.readouterr().out.splitlines()
+    return [json.loads(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)]
+
+
+KEEPING = {"AIRFLOW_AZUREML_COLLECT_INPUTS": "true", "AML_APP_INSIGHTS_ENABLED": "true"}
+
+
+def test_rows_of_clients_are_printed_for_application_insights(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    script = start(COLUMNS, **KEEPING)
+    for headers in (None, {"X-Azureml-Purpose": "client"}):
+        script.run(json.dumps({"data": ROWS}), headers)
+        assert sorted(printed_inputs(capsys), key=str) == sorted(ROWS, key=str)
+    script.run(json.dumps({"data": ROWS}), {"X-Azureml-Purpose": "gate"})
+    script.run(json.dumps({"data": [{"age": "old", "job": "pilot"}]}))
+    assert printed_inputs(capsys) == []
+
+
+@pytest.mark.parametrize("off", KEEPING)
+def test_no_row_is_printed_unless_somebody_keeps_it(start: Start, capsys: pytest.CaptureFixture[str], off: str) -> None:
+    """A print goes into the container's log as well."""
+    ask(start(COLUMNS, **{**KEEPING, off: "false"}), ROWS)
+    assert printed_inputs(capsys) == []
+
+
+def test_the_sample_of_rows_is_bounded(
+    start: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = start(COLUMNS, **KEEPING)
+    now = script.time.monotonic()
+    monkeypatch.setattr(script.time, "monotonic", lambda: now)
+    ask(script, ROWS * 150)
+    assert len(printed_inputs(capsys)) == script.INPUT_BURST
+    ask(script, ROWS)
+    assert printed_inputs(capsys) == []
+    monkeypatch.setattr(script.time, "monotonic", lambda: now + 1)
+    ask(script, ROWS)
+    assert len(printed_inputs(capsys)) == 1
+    monkeypatch.setattr(script.time, "monotonic", lambda: now + 3)
+    ask(script, [{"age": 70, "job": "x" * script.INPUT_CHARACTERS}])
+    assert printed_inputs(capsys) == []

@@ -32,7 +32,9 @@ def entity(**changes: Any) -> dict[str, Any]:
         "models": [{"name": "bank", "version": 2}],
         "authEnabled": True,
         "appInsightsEnabled": False,
-        "environmentImageRequest": {"environment": {"environmentVariables": {}}},
+        "environmentImageRequest": {
+            "environment": {"environmentVariables": {"AIRFLOW_AZUREML_COLLECT_INPUTS": "true"}}
+        },
         "containerResourceRequirements": {"cpu": 1.0, "memoryInGB": 1.0},
         "createdTime": "2026-01-01T00:00:00Z",
         "kvTags": {"stage": "test"},
@@ -119,7 +121,11 @@ def test_a_new_service_is_deployed() -> None:
     assert Calls(azure).deploy(replace(WANTED, response_format="object")).state is ServiceState.TRANSITIONING
     ((operation, arguments),) = azure.operations
     assert (operation, arguments["overwrite"]) == ("deploy_service", False)
-    assert arguments["variables"] == {"AIRFLOW_AZUREML_RESPONSE_FORMAT": "object", "SERVICE_NAME": "bank"}
+    assert arguments["variables"] == {
+        "AIRFLOW_AZUREML_RESPONSE_FORMAT": "object",
+        "AIRFLOW_AZUREML_COLLECT_INPUTS": "true",
+        "SERVICE_NAME": "bank",
+    }
 
 
 @pytest.mark.parametrize("state", ["Healthy", "Transitioning"])

@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.telemetry import request_summary
-from azureml_workspace.errors import NotFound, ServiceUnavailable
+from azureml_workspace.azure_v1.telemetry import input_sample, request_summary
+from azureml_workspace.errors import InvalidRequest, NotFound, ServiceUnavailable
 
 pytestmark = pytest.mark.unit
 
@@ -93,3 +93,25 @@ def test_a_request_is_found_by_the_path_that_azures_server_notes() -> None:
 def test_a_workspace_without_application_insights_says_so(component: str | None) -> None:
     with pytest.raises(NotFound, match="workspace 'ml' has no Application Insights"):
         request_summary(Insights(applicationInsights=component).azure, "bank", enabled=True, since_seconds=None)
+
+
+def test_a_sample_of_inputs() -> None:
+    messages = [
+        'airflow-azureml-input bank {"age":41,"job":"nurse"}',
+        'airflow-azureml-input bank {"age":39,"job":"a very long tex',
+        "airflow-azureml-input bank 3",
+    ]
+    insights = Insights(table(*({"message": message} for message in messages)), table({"rows": 7, "unseen": 0}))
+    sample = input_sample(insights.azure, "bank", collecting=True, since_seconds=3600, limit=50)
+    assert sample.rows == ({"age": 41, "job": "nurse"},)
+    assert (sample.scored, sample.collecting) == (7, True)
+    query, timespan = insights.asked[0][1]["query"], insights.asked[0][1]["timespan"]
+    assert "startswith 'airflow-azureml-input bank '" in query
+    assert "top 50 by timestamp desc" in query
+    assert timespan == "PT3600S"
+
+
+@pytest.mark.parametrize("limit", [0, 10_001])
+def test_a_sample_has_a_size(limit: int) -> None:
+    with pytest.raises(InvalidRequest, match="limit"):
+        input_sample(Insights().azure, "bank", collecting=True, since_seconds=1, limit=limit)

@@ -12,7 +12,7 @@ import pytest
 
 from azureml_local.insights.query import summarize
 from azureml_local.insights.retention import Retention, apply_retention
-from azureml_local.insights.schema import RequestRecord, open_for_reading, open_for_writing
+from azureml_local.insights.schema import REQUESTS, RequestRecord, open_for_reading, open_for_writing
 from azureml_local.insights.writer import RequestLog
 
 pytestmark = pytest.mark.unit
@@ -169,9 +169,9 @@ def test_old_rows_and_too_many_rows_go(db: Path) -> None:
             "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [record(at=day * 86_400.0) for day in range(100)]
         )
         connection.commit()
-        assert apply_retention(connection, Retention(days=30.5, rows=1000), now) == 70
-        assert apply_retention(connection, Retention(days=30.5, rows=10), now) == 20
-        assert apply_retention(connection, Retention(days=30.5, rows=10), now) == 0
+        assert apply_retention(connection, REQUESTS, Retention(days=30.5, rows=1000), now) == 70
+        assert apply_retention(connection, REQUESTS, Retention(days=30.5, rows=10), now) == 20
+        assert apply_retention(connection, REQUESTS, Retention(days=30.5, rows=10), now) == 0
     assert [each.at / 86_400 for each in stored(db)] == list(range(90, 100))
 
 

@@ -101,6 +101,7 @@ def test_the_model_that_answered_is_recorded(body: bytes, status: int) -> None:
         keys=KeyRing.open_to_all(),
         config=SimpleNamespace(response_format="object"),
         insights=SimpleNamespace(record=recorded.append),
+        inputs=None,
     )
     endpoint = ScoreEndpoint(serving)
 

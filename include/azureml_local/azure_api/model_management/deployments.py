@@ -14,6 +14,7 @@ from azureml_local.azure_api.model_management.operations import Operations
 from azureml_local.azure_api.model_management.registry import ModelRegistry
 from azureml_local.azure_api.model_management.service_wire import (
     Entity,
+    collects_inputs,
     deploy_settings,
     keys_of,
     model_of,
@@ -139,7 +140,13 @@ def _changed_settings(wanted: DeploySettings, changed: Entity) -> DeploySettings
     if "environmentImageRequest" in changed:
         image = changed["environmentImageRequest"]
         name, version = model_of(image)
-        settings = replace(settings, model_name=name, model_version=version, response_format=response_format_of(image))
+        settings = replace(
+            settings,
+            model_name=name,
+            model_version=version,
+            response_format=response_format_of(image),
+            collect_inputs=collects_inputs(image),
+        )
     sizes = changed.get("containerResourceRequirements") or {}
     return replace(
         settings,

@@ -15,6 +15,8 @@ from azureml_workspace.statuses import FAILED_SERVICE_STATES
 
 RESPONSE_FORMAT_VARIABLE = "AIRFLOW_AZUREML_RESPONSE_FORMAT"
 """Variable of a deployment's environment that says what `POST /score` answers; the entry script reads it on Azure."""
+COLLECT_INPUTS_VARIABLE = "AIRFLOW_AZUREML_COLLECT_INPUTS"
+"""Another: whether the entry script keeps a sample of the rows. One that says nothing keeps none, as on Azure."""
 _ACI = "ACI"
 _CPU_CORES, _MEMORY_GB = 0.1, 0.5
 """Azure's own defaults."""
@@ -42,6 +44,7 @@ def deploy_settings(body: Document) -> DeploySettings:
         auth_enabled=bool(body.get("authEnabled")),
         response_format=response_format_of(image),
         app_insights_enabled=body.get("appInsightsEnabled"),
+        collect_inputs=collects_inputs(image),
         tags=tags_of(body.get("kvTags")),
     )
 
@@ -59,13 +62,22 @@ def response_format_of(image: Any) -> ResponseFormat:
 
     :raises InvalidRequest:
     """
-    environment = (image or {}).get("environment") or {}
-    given = (environment.get("environmentVariables") or {}).get(RESPONSE_FORMAT_VARIABLE) or "string"
+    given = _variables(image).get(RESPONSE_FORMAT_VARIABLE) or "string"
     if given == "object":
         return "object"
     if given != "string":
         raise InvalidRequest(f"{RESPONSE_FORMAT_VARIABLE} is {given!r}; choose string or object.")
     return "string"
+
+
+def collects_inputs(image: Any) -> bool:
+    """Whether the deployment's environment asks for a sample of the inputs."""
+    return str(_variables(image).get(COLLECT_INPUTS_VARIABLE)).lower() == "true"
+
+
+def _variables(image: Any) -> dict[str, Any]:
+    environment = (image or {}).get("environment") or {}
+    return environment.get("environmentVariables") or {}
 
 
 def tags_of(given: Mapping[str, Any] | None) -> dict[str, str]:
@@ -132,7 +144,11 @@ def service_error(service: WebService) -> Entity | None:
 def _image(wanted: DeploySettings, kept: Entity) -> Entity:
     """The image request that was given, brought up to date with what the engine was asked for since."""
     environment = kept.get("environment") or {"name": "local", "version": None}
-    variables = {**(environment.get("environmentVariables") or {}), RESPONSE_FORMAT_VARIABLE: wanted.response_format}
+    variables = {
+        **(environment.get("environmentVariables") or {}),
+        RESPONSE_FORMAT_VARIABLE: wanted.response_format,
+        COLLECT_INPUTS_VARIABLE: "true" if wanted.collect_inputs else "false",
+    }
     return {
         "driverProgram": kept.get("driverProgram"),
         "assets": kept.get("assets") or [],

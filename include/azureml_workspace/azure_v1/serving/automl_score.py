@@ -9,11 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 RESPONSE_FORMAT = os.environ.get("AIRFLOW_AZUREML_RESPONSE_FORMAT", "string")
 SERVICE_NAME = os.environ.get("SERVICE_NAME", "")
+KEEPS_INPUTS = (
+    os.environ.get("AIRFLOW_AZUREML_COLLECT_INPUTS") == "true"
+    and os.environ.get("AML_APP_INSIGHTS_ENABLED", "").lower() == "true"
+)
+"""What is printed goes into the container's log too, so nothing is while Application Insights is off."""
+PURPOSE_HEADER = "x-azureml-purpose"
+INPUT_BURST = 200
+INPUTS_PER_SECOND = 1.0
+INPUT_CHARACTERS = 30_000
+"""Of the sample of inputs: rows at once, rows per second, and the longest row. Application Insights charges by the
+gigabyte, and cuts off what is longer than 32,768 characters."""
 MAX_ROWS = 10_000
 METHODS = ("predict", "predict_proba")
 
@@ -29,6 +43,9 @@ _SWAGGER_TYPES = {"datetime": "string"}
 model: Any = None
 columns: dict[str, dict[str, Any]] = {}
 categories: dict[str, frozenset[str]] = {}
+allowance = float(INPUT_BURST)
+refilled = time.monotonic()
+allowance_lock = threading.Lock()
 
 
 class Refused(Exception):
@@ -50,8 +67,8 @@ def init() -> None:
         publish_swagger(Path(os.environ.get("AML_APP_ROOT", "/var/azureml-app")))
 
 
-def run(raw_data: str) -> Any:
-    """Answer the body of one request."""
+def run(raw_data: str, request_headers: dict[str, str] | None = None) -> Any:
+    """Answer the body of one request. Azure's inference server gives its headers to a parameter of that name."""
     try:
         rows, method = read_body(raw_data)
         unseen = check_rows(rows)
@@ -60,8 +77,30 @@ def run(raw_data: str) -> Any:
         return response({"error": {"code": "InvalidRequest", "message": str(refusal)}}, 400)
     # Goes to the traces of Application Insights, when that is on.
     print(f"airflow-azureml-scored {SERVICE_NAME} rows={len(rows)} unseen={unseen}")  # noqa: T201
+    if KEEPS_INPUTS and is_of_client(request_headers):
+        for row in sample(rows):
+            print(f"airflow-azureml-input {SERVICE_NAME} {row}")  # noqa: T201
     answer = {"result": result}
     return response(answer if RESPONSE_FORMAT == "object" else json.dumps(answer), 200)
+
+
+def is_of_client(headers: dict[str, str] | None) -> bool:
+    """Whether it is no test's, gate's or batch's request, which name another purpose."""
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    return given.get(PURPOSE_HEADER, "") in ("", "client")
+
+
+def sample(rows: list[dict[str, Any]]) -> list[str]:
+    """Some of the rows, or all, or none, as JSON: as many as the allowance has left."""
+    global allowance, refilled
+    with allowance_lock:
+        now = time.monotonic()
+        allowance = min(float(INPUT_BURST), allowance + (now - refilled) * INPUTS_PER_SECOND)
+        refilled = now
+        count = min(len(rows), int(allowance))
+        allowance -= count
+    texts = [json.dumps(row, separators=(",", ":")) for row in random.sample(rows, count)]
+    return [text for text in texts if len(text) <= INPUT_CHARACTERS]
 
 
 def read_body(raw_data: str) -> tuple[list[dict[str, Any]], str]:
