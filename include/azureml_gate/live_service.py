@@ -34,8 +34,8 @@ class Stopped(ServiceUnavailable):
 class RolloutSettings(Record):
     """How a service is changed. All times in seconds.
 
-    `cpu_cores`, `memory_gb`, `auth_enabled`, `response_format` and `collect_inputs` are those of a new service; one that
-    exists keeps its own. `app_insights_enabled` None leaves the switch alone (a new service starts with it off).
+    `cpu_cores`, `memory_gb`, `auth_enabled`, `response_format` and `collect_inputs` are those of a new service; one
+    that exists keeps its own. `app_insights_enabled` None leaves the switch alone (a new service starts with it off).
     `outage` is how long the workspace or, after an update, the service may be unreachable.
     """
 
