@@ -114,6 +114,8 @@ def test_bad_names(workspace: Workspace, tmp_path: Path, name: str) -> None:
 def test_all_versions_of_a_dataset(workspace: Workspace, tmp_path: Path) -> None:
     name = "contract-versions"
     assert workspace.list_dataset_versions(name) == []
+    with pytest.raises(InvalidRequest):
+        workspace.list_dataset_versions("a/b")
     made = [
         workspace.register_dataset(name, source(tmp_path / "a.csv", f"a,b\n1,{n}\n"), tags={"drop": str(n)})
         for n in range(3)

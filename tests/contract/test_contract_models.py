@@ -26,6 +26,21 @@ def test_names_are_apart(workspace: Workspace, trained: Trained) -> None:
     assert workspace.register_model("contract-other", trained.run.run_id).version == 1
 
 
+def test_all_versions_of_a_model(workspace: Workspace, trained: Trained) -> None:
+    assert workspace.list_model_versions("contract-nobody-yet") == []
+    assert workspace.list_model_versions("contract-shop") == [workspace.get_model("contract-shop", 1)]
+    with pytest.raises(InvalidRequest):
+        workspace.list_model_versions("a b")
+
+
+def test_registering_a_run_again_adds_its_tags(workspace: Workspace, trained: Trained) -> None:
+    name = "contract-tagged"
+    workspace.register_model(name, trained.run.run_id, tags={"kept": "1", "changed": "old"})
+    again = workspace.register_model(name, trained.run.run_id, tags={"changed": "new"})
+    assert again.tags == {"kept": "1", "changed": "new"}
+    assert [model.tags for model in workspace.list_model_versions(name)] == [again.tags]
+
+
 def test_unknown(workspace: Workspace, trained: Trained) -> None:
     with pytest.raises(NotFound):
         workspace.get_model("contract-nobody")

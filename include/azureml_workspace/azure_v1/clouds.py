@@ -17,7 +17,8 @@ _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """One cloud. `hosts` are the domains that its Azure ML services are in; a token goes nowhere else."""
+    """One cloud. `hosts` are the domains that its Azure ML services are in, and `storage` is that of its storage
+    accounts; a token goes nowhere else."""
 
     name: str
     resource_manager: str
@@ -25,6 +26,7 @@ class Cloud:
     audience: str
     portal: str
     hosts: tuple[str, ...]
+    storage: str
 
     @property
     def scope(self) -> str:
@@ -37,16 +39,23 @@ class Cloud:
 
     def require_host(self, url: str) -> None:
         """:raises InvalidRequest: `url` does not lead into this cloud, over TLS, so no token may be sent there."""
+        self._require(url, self.hosts)
+
+    def require_storage_host(self, url: str) -> None:
+        """:raises InvalidRequest: `url` is not that of a storage account of this cloud."""
+        self._require(url, (self.storage, *self.hosts))
+
+    def _require(self, url: str, domains: tuple[str, ...]) -> None:
         try:
             parts = urlsplit(url)
         except ValueError:
             parts = urlsplit("")
         # What stands before an @, or behind a backslash, not every program takes for the same.
         host = "" if "@" in parts.netloc or "\\" in url else parts.hostname or ""
-        if not any(host == domain or host.endswith(f".{domain}") for domain in self.hosts):
+        if not any(host == domain or host.endswith(f".{domain}") for domain in domains):
             raise InvalidRequest(
                 f"{host or 'an address without a host'} is not a host of {self.name} (its domains are "
-                f"{', '.join(self.hosts)}), so no access token is sent there; check the cloud of the connection."
+                f"{', '.join(domains)}), so no access token is sent there; check the cloud of the connection."
             )
         if parts.scheme != "https" and not (parts.scheme == "http" and host in _THIS_MACHINE):
             raise InvalidRequest(f"{parts.scheme}://{host} is not https, so no access token is sent there.")
@@ -65,6 +74,7 @@ _KNOWN = {
             audience="https://management.core.windows.net/",
             portal="https://ml.azure.com",
             hosts=("management.azure.com", "azureml.ms", "azureml.net", "aether.ms"),
+            storage="core.windows.net",
         ),
         Cloud(
             name="AzureChinaCloud",
@@ -73,6 +83,7 @@ _KNOWN = {
             audience="https://management.core.chinacloudapi.cn/",
             portal="https://studio.ml.azure.cn",
             hosts=("management.chinacloudapi.cn", "ml.azure.cn", "azureml.cn"),
+            storage="core.chinacloudapi.cn",
         ),
         Cloud(
             name="AzureUSGovernment",
@@ -81,6 +92,7 @@ _KNOWN = {
             audience="https://management.core.usgovcloudapi.net/",
             portal="https://ml.azure.us",
             hosts=("management.usgovcloudapi.net", "ml.azure.us", "azureml.us"),
+            storage="core.usgovcloudapi.net",
         ),
     )
 }
@@ -129,6 +141,7 @@ def _described(entry: dict[str, Any]) -> Cloud:
             audience=str(login["audiences"][0]),
             portal=str(entry["portal"]),
             hosts=(urlsplit(manager).hostname or "",),
+            storage=str((entry.get("suffixes") or {}).get("storage") or urlsplit(manager).hostname),
         )
     except (KeyError, IndexError, TypeError) as error:
         raise InvalidRequest(f"the description of cloud {entry.get('name')!r} has no {error}.") from error

@@ -7,7 +7,10 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from azureml_workspace.azure_v1.blobs import Blobs
 from azureml_workspace.azure_v1.clouds import Cloud
+from azureml_workspace.azure_v1.credentials import AccessToken
+from azureml_workspace.azure_v1.datastore import Datastore, datastore_of
 from azureml_workspace.azure_v1.rest import AzureRest, Limits
 from azureml_workspace.azure_v1.sdk_process import SdkProcess
 from azureml_workspace.errors import NotFound, ServiceUnavailable
@@ -25,7 +28,7 @@ _DISCOVERED_AS = {
 """Whose address a service has, where the SDK (`_ServiceKeys`) does not take the one of its own name."""
 
 
-_FOUND_OUT = ("description", "_services")
+_FOUND_OUT = ("description", "_services", "datastore")
 """What `AzureConnection` asks once."""
 
 
@@ -38,18 +41,25 @@ class AzureConnection:
         cloud: Cloud,
         rest: AzureRest,
         sdk: SdkProcess,
+        storage_token: AccessToken,
         on_secret: Callable[[str], None],
     ) -> None:
         self.settings = settings
         self.cloud = cloud
         self.rest = rest
         self.sdk = sdk
+        self._storage_token = storage_token
         self.on_secret = on_secret
 
     def reopened(self, limits: Limits) -> AzureConnection:
         """Another one, that knows what this one has found out."""
         other = AzureConnection(
-            self.settings, self.cloud, self.rest.with_limits(limits), self.sdk.another(), self.on_secret
+            self.settings,
+            self.cloud,
+            self.rest.with_limits(limits),
+            self.sdk.another(),
+            self._storage_token,
+            self.on_secret,
         )
         # Where `cached_property` keeps it.
         vars(other).update({name: value for name, value in vars(self).items() if name in _FOUND_OUT})
@@ -90,6 +100,26 @@ class AzureConnection:
         if not isinstance(found, dict):
             raise ServiceUnavailable(f"the workspace's discovery at {url} lists no services.")
         return {str(name): str(base).rstrip("/") for name, base in found.items()}
+
+    @cached_property
+    def datastore(self) -> Datastore:
+        """The default one. :raises InvalidRequest: it cannot be used, see `datastore_of`."""
+        found = datastore_of(self.json("GET", "datastore", "/default"), self.cloud)
+        for secret in (found.key, found.sas):
+            if secret:
+                self.on_secret(secret)
+        return found
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """What is in the default datastore."""
+        return Blobs(
+            lambda: self.datastore,
+            lambda: vars(self).pop("datastore", None),
+            self._storage_token,
+            self.rest.limits,
+            ca_file=self.settings.ca_file,
+        )
 
     def url(self, service: str, path: str, *, prefix: str | None = None) -> str:
         """The address of `path` in one of the workspace's services.

@@ -30,6 +30,8 @@ _HTTP: dict[str, Any] = {
     "retry_read": 1,
     "retry_backoff_max": 4,
 }
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+"""Of tokens for Blob storage, in every cloud."""
 _CLI_SECONDS = 30
 _BROWSER_SECONDS = 120
 _QUIET = {
@@ -43,7 +45,7 @@ _LONGEST_WORDS = 600
 
 
 class AccessToken:
-    """The access token for Resource Manager and Azure ML, renewed five minutes before it expires."""
+    """An access token, renewed five minutes before it expires: for `scope`, or for Resource Manager and Azure ML."""
 
     def __init__(
         self,
@@ -51,11 +53,13 @@ class AccessToken:
         cloud: Cloud,
         on_secret: Callable[[str], None],
         *,
+        scope: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._cloud = cloud
         self._on_secret = on_secret
+        self._scope = scope or cloud.scope
         self._clock = clock
         self._lock = threading.Lock()
         self._credential: TokenCredential | None = None
@@ -98,7 +102,7 @@ class AccessToken:
         try:
             if self._credential is None:
                 self._credential = _credential(self._settings, self._cloud)
-            token = self._credential.get_token(self._cloud.scope)
+            token = self._credential.get_token(self._scope)
         except CredentialUnavailableError as error:
             raise Unauthorized(advised(f"sign-in {sign_in} cannot be had here: {self._words(error)}")) from error
         except ClientAuthenticationError as error:

@@ -13,20 +13,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from azureml_workspace.azure_v1.connection import AzureConnection
+from azureml_workspace.azure_v1.dataset_versions import DatasetVersions, Registered
 from azureml_workspace.azure_v1.prepared_file import prepare
-from azureml_workspace.azure_v1.stored_file import (
-    CREATED_TAG,
-    PROFILE_FILE,
-    StoredFile,
-    folder_of,
-    refuse_own_tags,
-    without_own_tags,
-)
+from azureml_workspace.azure_v1.stored_file import StoredFile, folder_of, refuse_own_tags
 from azureml_workspace.data.profile import DataProfile
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import DatasetSource, DatasetVersion, validate_dataset_name
-from azureml_workspace.segments import segment
+from azureml_workspace.records import DatasetFile, DatasetSource, DatasetVersion, validate_dataset_name
 from azureml_workspace.texts import require_encodable
+from azureml_workspace.whole_file import whole_file
 
 _SECONDS = 180.0
 _SLOWEST_UPLOAD_BYTES_PER_SECOND = 500_000
@@ -69,12 +63,17 @@ class DatasetCalls:
                 },
                 seconds=_SECONDS + prepared.size / _SLOWEST_UPLOAD_BYTES_PER_SECOND,
             )
-        return self._version(name, answer, stored, created=bool(answer["created"]))
+        made = Registered(name=name, version=int(answer["version"]), tags=dict(answer["tags"]), stored=stored)
+        return self._versions.record(made, created=bool(answer["created"]))
 
     def get_dataset(self, name: str, version: int | None = None) -> DatasetVersion:
-        """Read the version's tags and the document in its file's folder."""
-        answer, stored = self._read(name, version)
-        return self._version(name, answer, stored)
+        """Read the version's tags and the document beside its file."""
+        return self._versions.record(self._versions.get(name, version))
+
+    def list_dataset_versions(self, name: str) -> list[DatasetVersion]:
+        """Read them all, some at a time. Those that were registered in another way are left out."""
+        validate_dataset_name(name)
+        return [self._versions.record(found) for found in self._versions.all_of(name) if found.stored is not None]
 
     def take_rows(self, name: str, version: int, count: int) -> list[dict[str, Any]]:
         """Azure ML reads the first rows of the registered file, and they are typed here, as they were registered."""
@@ -82,49 +81,28 @@ class DatasetCalls:
 
         if count < 0:
             raise InvalidRequest(f"count is {count}; ask for 0 rows or more.")
-        _, stored = self._read(name, version)
+        stored = self._versions.get(name, version).require_stored()
         rows = self._azure.sdk.call("take_text_rows", {"file": _file(name, stored), "count": count})
         return [dict(row) for row in typed_rows(stored.columns, rows)]
+
+    def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
+        """Fetch the file that was uploaded: the bytes that were registered, or the same rows in UTF-8."""
+        stored = self._versions.get(name, version).require_stored()
+        path = folder / f"{name}-{version}.csv"
+        self._azure.blobs.download(f"{folder_of(name, stored.key)}/{stored.file}", lambda: whole_file(path))
+        return DatasetFile(path=str(path), separator=stored.separator, encoding=stored.encoding_of_file)
+
+    @property
+    def _versions(self) -> DatasetVersions:
+        return DatasetVersions(self._azure)
 
     def _profile(self, name: str, version: int | None) -> tuple[int, DataProfile]:
         """A version (the latest when it is None) and what was found in its rows when it was registered.
 
-        :raises NotFound, InvalidRequest: see `_read`.
+        :raises NotFound: :raises InvalidRequest: it was registered in another way.
         """
-        answer, stored = self._read(name, version)
-        return int(answer["version"]), stored.profile
-
-    def _read(self, name: str, version: int | None) -> tuple[dict[str, Any], StoredFile]:
-        """:raises NotFound: :raises InvalidRequest: the version was not registered by this adapter."""
-        segment("dataset", name)
-        answer: dict[str, Any] = self._azure.sdk.call("read_dataset", {"name": name, "version": version})
-        if answer["document"] is None:
-            raise InvalidRequest(
-                f"version {answer['version']} of dataset {name!r} was registered in another way, so its rows and kinds "
-                "are not known here; register the file with register_dataset."
-            )
-        return answer, StoredFile.from_dict(answer["document"])
-
-    def _version(
-        self, name: str, answer: Mapping[str, Any], stored: StoredFile, *, created: bool = False
-    ) -> DatasetVersion:
-        tags: dict[str, str] = answer["tags"]
-        names = self._azure.settings
-        return DatasetVersion(
-            name=name,
-            version=int(answer["version"]),
-            fingerprint=stored.fingerprint,
-            rows=stored.rows,
-            columns=stored.columns,
-            created_at=datetime.fromisoformat(tags[CREATED_TAG]),
-            profile_uri=(
-                f"azureml://subscriptions/{names.subscription_id}/resourcegroups/{names.resource_group}"
-                f"/workspaces/{names.workspace_name}/datastores/{answer['datastore']}"
-                f"/paths/{folder_of(name, stored.key)}/{PROFILE_FILE}"
-            ),
-            created=created,
-            tags=without_own_tags(tags),
-        )
+        found = self._versions.get(name, version)
+        return found.version, found.require_stored().profile
 
 
 def _file(name: str, stored: StoredFile) -> dict[str, Any]:

@@ -51,12 +51,19 @@ def error_of(response: requests.Response) -> WorkspaceError:
     )
 
 
-def error_of_status(status: int, message: str, retry_after: float | None = None) -> WorkspaceError:
-    """The error of an HTTP status. A server's trouble is ServiceUnavailable, any other refusal InvalidRequest."""
+def error_of_status(
+    status: int, message: str, retry_after: float | None = None, *, who: str = "Azure ML"
+) -> WorkspaceError:
+    """The error of an HTTP status. A server's trouble is ServiceUnavailable, any other refusal InvalidRequest.
+
+    `who` answered.
+    """
     kind = _BY_STATUS.get(status) or (ServiceUnavailable if status >= 500 else InvalidRequest)
-    words = f"Azure ML answered {status}: {message[:_LONGEST_MESSAGE]}"
+    words = f"{who} answered {status}: {message[:_LONGEST_MESSAGE]}"
     if kind is Throttled:
         return Throttled(words, retry_after)
+    if kind is ServiceUnavailable:
+        return ServiceUnavailable(advised(words), retry_after)
     if status == requests.codes.forbidden and _is_role_on_workspace(message):
         words += (
             " The identity that signed in has no role that allows it: AzureML Data Scientist on the workspace does, "

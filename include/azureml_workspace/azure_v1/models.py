@@ -48,6 +48,11 @@ class ModelCalls:
         """Read one version, or the newest."""
         return find_model(self._azure, name, version)
 
+    def list_model_versions(self, name: str) -> list[ModelVersion]:
+        """Read them all, page by page."""
+        validate_model_name(name)
+        return sorted(_versions(self._azure, name), key=lambda model: model.version)
+
     def _add_tags(self, model: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
         merged = {**model.tags, **tags}
         if merged == model.tags:

@@ -9,23 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from azureml_workspace.azure_v1.stored_file import PROFILE_FILE, StoredFile
+from azureml_workspace.azure_v1.stored_file import AZURE_ENCODINGS, PROFILE_FILE, StoredFile
 from azureml_workspace.data.source_file import readable_file
 from azureml_workspace.data.text_format import TextFormat
 from azureml_workspace.disk import no_room_as_storage_full
 from azureml_workspace.records import DatasetSource
 
 _COPY_BYTES = 1 << 20
-_AZURE_ENCODINGS = {
-    "utf-8": "utf8",
-    "utf-8-sig": "utf8",
-    "ascii": "ascii",
-    "iso8859-1": "iso88591",
-    "cp1252": "windows1252",
-    "utf-16": "utf16",
-    "utf-32": "utf32",
-}
-"""The encodings that `Dataset.Tabular.from_delimited_files` knows, by their names in Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +44,7 @@ def prepare(name: str, source: DatasetSource, folder: Path) -> PreparedFile:
         fingerprint, has_quotes = _copy(path, received)
         data = ingest(received, typed, separator=text_format.separator, encoding=text_format.encoding)
         names = [column.name for column in data.columns]
-        encoding = _AZURE_ENCODINGS.get(text_format.encoding)
+        encoding = AZURE_ENCODINGS.get(text_format.encoding)
         kept = upload / "data.csv"
         if encoding is None or _header(received, text_format) != names:
             _rewrite(received, text_format, names, kept)

@@ -62,7 +62,7 @@ class AzureRest:
     def __init__(self, cloud: Cloud, token: AccessToken, limits: Limits, *, ca_file: str | None = None) -> None:
         self._cloud = cloud
         self._token = token
-        self._limits = limits
+        self.limits = limits
         self._ca_file = ca_file
         self._session = requests.Session()
 
@@ -129,15 +129,15 @@ class AzureRest:
         return self._fetch("GET", url, headers).content
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
-        end, wait = time.monotonic() + self._limits.retry, _FIRST_WAIT_SECONDS
+        end, wait = time.monotonic() + self.limits.retry, _FIRST_WAIT_SECONDS
         while True:
             try:
                 response = self._session.request(
                     method,
                     url,
                     headers=dict(headers),
-                    auth=_unsigned,
-                    timeout=(self._limits.connect, self._limits.read),
+                    auth=unsigned,
+                    timeout=(self.limits.connect, self.limits.read),
                     allow_redirects=False,
                     verify=self._ca_file,
                 )
@@ -155,7 +155,7 @@ class AzureRest:
             wait *= 2
 
     def _send(self, request: _Request, token: str) -> requests.Response:
-        end, wait = time.monotonic() + self._limits.retry, _FIRST_WAIT_SECONDS
+        end, wait = time.monotonic() + self.limits.retry, _FIRST_WAIT_SECONDS
         while True:
             response: requests.Response | None = None
             lost: Exception | None = None
@@ -181,21 +181,21 @@ class AzureRest:
                 json=request.body,
                 headers={} if request.body is None else {"Content-Type": request.content_type},
                 auth=_Bearer(token),
-                timeout=(self._limits.connect, self._limits.read),
+                timeout=(self.limits.connect, self.limits.read),
                 allow_redirects=False,
                 verify=self._ca_file,  # None: `requests`' own, or those of REQUESTS_CA_BUNDLE
             )
         except _LOST:
             raise
         except requests.Timeout as error:
-            raise ServiceUnavailable(f"Azure ML gave no answer to {request} within {self._limits.read:g} s.") from error
+            raise ServiceUnavailable(f"Azure ML gave no answer to {request} within {self.limits.read:g} s.") from error
         except requests.exceptions.InvalidJSONError as error:
             raise InvalidRequest(f"{request}: a value is not JSON ({error}).") from error
         except requests.RequestException as error:
             raise ServiceUnavailable(f"{request}: {type(error).__name__}.") from error
 
 
-def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keeps `requests` from adding what it finds in `~/.netrc` or in the address."""
     return request
 

@@ -17,6 +17,16 @@ KEY_TAG = f"{_PREFIX}key"
 CREATED_TAG = f"{_PREFIX}created"
 _SHOWN = {"\t": "tab", " ": "blank"}
 """Tags lose blanks at their ends."""
+AZURE_ENCODINGS = {
+    "utf-8": "utf8",
+    "utf-8-sig": "utf8",
+    "ascii": "ascii",
+    "iso8859-1": "iso88591",
+    "cp1252": "windows1252",
+    "utf-16": "utf16",
+    "utf-32": "utf32",
+}
+"""The encodings that `Dataset.Tabular.from_delimited_files` knows, by their names in Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,11 @@ class StoredFile(Record):
         """The same for the same content that is read the same way."""
         text_format = TextFormat(separator=self.separator, encoding=self.encoding)
         return text_format.storage_key(self.fingerprint.removeprefix("sha256:"))
+
+    @property
+    def encoding_of_file(self) -> str:
+        """The codec of Python with which `file` is read."""
+        return self.encoding if AZURE_ENCODINGS.get(self.encoding) == self.file_encoding else "utf-8"
 
     def tags(self, created: str) -> dict[str, str]:
         """What a version's tags say of it. `created`: ISO 8601."""

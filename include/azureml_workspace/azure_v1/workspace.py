@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from azureml_workspace.azure_v1.clouds import cloud_of
 from azureml_workspace.azure_v1.connection import AzureConnection
-from azureml_workspace.azure_v1.credentials import AccessToken
+from azureml_workspace.azure_v1.credentials import STORAGE_SCOPE, AccessToken
+from azureml_workspace.azure_v1.documents import DocumentCalls
 from azureml_workspace.azure_v1.permissions import require_role
 from azureml_workspace.azure_v1.pipeline_runs import PipelineRunCalls
 from azureml_workspace.azure_v1.rest import AzureRest, Limits
@@ -25,10 +26,12 @@ def open_azure_v1(settings: WorkspaceSettings, on_secret: Callable[[str], None])
     token = AccessToken(azure, cloud, on_secret)
     limits = Limits(connect=settings.connect_timeout, read=settings.read_timeout, retry=settings.retry_seconds)
     rest = AzureRest(cloud, token, limits, ca_file=azure.ca_file)
-    return AzureWorkspace(AzureConnection(azure, cloud, rest, SdkProcess(azure, cloud, token.get), on_secret))
+    storage_token = AccessToken(azure, cloud, on_secret, scope=STORAGE_SCOPE)
+    sdk = SdkProcess(azure, cloud, token.get)
+    return AzureWorkspace(AzureConnection(azure, cloud, rest, sdk, storage_token, on_secret))
 
 
-class AzureWorkspace(PipelineRunCalls, ServiceCalls):
+class AzureWorkspace(PipelineRunCalls, ServiceCalls, DocumentCalls):
     """See `azureml_workspace.protocol.Workspace` for what each method promises."""
 
     def __init__(self, azure: AzureConnection) -> None:

@@ -31,6 +31,8 @@ from azureml_workspace.records import (
     Run,
     ServiceKeys,
     WebService,
+    validate_dataset_name,
+    validate_model_name,
 )
 from azureml_workspace.segments import segment
 from azureml_workspace.settings import WorkspaceSettings
@@ -97,7 +99,8 @@ class LocalWorkspace(PipelineCalls, DocumentCalls):
 
     def list_dataset_versions(self, name: str) -> list[DatasetVersion]:
         """Read all versions of one dataset."""
-        found = self._get(f"/v1/datasets/{segment('dataset', name)}/versions")
+        validate_dataset_name(name)
+        found = self._get(f"/v1/datasets/{name}/versions")
         return [record(DatasetVersion, version) for version in found]
 
     def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
@@ -174,7 +177,8 @@ class LocalWorkspace(PipelineCalls, DocumentCalls):
 
     def list_model_versions(self, name: str) -> list[ModelVersion]:
         """Read all versions of one model."""
-        found = self._get(f"/v1/models/{segment('model', name)}/versions")
+        validate_model_name(name)
+        found = self._get(f"/v1/models/{name}/versions")
         return [record(ModelVersion, version) for version in found]
 
     # Web services

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from azureml_workspace.azure_v1.sdk.session import SdkSession
-from azureml_workspace.azure_v1.stored_file import KEY_TAG, PROFILE_FILE, folder_of
-from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.azure_v1.stored_file import KEY_TAG, folder_of
+from azureml_workspace.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
@@ -47,27 +47,14 @@ def register_dataset(
         before = _tags(known)
         if not tags.items() <= before.items():
             known.update(tags={**before, **tags})
-        return _answer(known, datastore)
+        return _answer(known)
     Dataset.File.upload_directory(upload, (datastore, folder), overwrite=True, show_progress=False)
     table = _table(datastore, file, set_column_types=_types(kinds))
     registered, is_new = _register(workspace, table, name, {**tags, **file_tags})
     last = 0 if latest is None else int(latest.version)
     first = _first_holding(workspace, registered, key, last)
     _write_document(datastore, folder, _VERSION_FILE, {"version": first.version})
-    return {**_answer(first, datastore), "created": is_new and last < first.version == registered.version}
-
-
-def read_dataset(session: SdkSession, name: str, version: int | None) -> dict[str, Any]:
-    """A version, the latest when none is named, with the document of its file. :raises NotFound:"""
-    workspace = session.workspace
-    datastore = _datastore(workspace)
-    found = _find_version(workspace, name, version)
-    if found is None:
-        wanted = f"dataset {name!r}" if version is None else f"version {version} of dataset {name!r}"
-        raise NotFound(f"there is no {wanted} in workspace {workspace.name}; register it first, or check the name.")
-    key = _tags(found).get(KEY_TAG)
-    document = None if key is None else _read_document(datastore, f"{folder_of(name, key)}/{PROFILE_FILE}")
-    return {**_answer(found, datastore), "document": document}
+    return {**_answer(first), "created": is_new and last < first.version == registered.version}
 
 
 def take_text_rows(session: SdkSession, file: Mapping[str, Any], count: int) -> list[dict[str, str | None]]:
@@ -172,11 +159,10 @@ def _tags(dataset: TabularDataset) -> dict[str, str]:
     return dict(dataset.tags or {})
 
 
-def _answer(dataset: TabularDataset, datastore: AbstractDatastore) -> dict[str, Any]:
+def _answer(dataset: TabularDataset) -> dict[str, Any]:
     return {
         "version": dataset.version,
         "tags": _tags(dataset),
-        "datastore": datastore.name,
         "created": False,
     }
 
@@ -205,7 +191,6 @@ def _write_document(datastore: AbstractDatastore, folder: str, name: str, docume
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "read_dataset": read_dataset,
     "register_dataset": register_dataset,
     "take_text_rows": take_text_rows,
 }
