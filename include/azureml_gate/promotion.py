@@ -68,7 +68,6 @@ def promote(
         rollout.finish_pending()
         done = read_history(workspace, service.name).of_decision(decision.path)
         if done is not None:
-            rollout.note_in_ledger(done)
             return Promotion(decision=decision, entry=done)
         live = service.settled()
         asked = decision

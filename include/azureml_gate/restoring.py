@@ -44,7 +44,6 @@ def restore(
             history = read_history(workspace, service.name)
         done = history.of_decision(owner)
         if done is not None:
-            rollout.note_in_ledger(done)
             return done
         live = service.settled()
         if live is None:

@@ -1,6 +1,6 @@
 """Change what a web service serves, so that dying at any step leaves something that the next one can finish.
 
-The steps: write the intent; deploy; smoke-test; write how it ended; note it in the drop's ledger. A model that does not
+The steps: write the intent; deploy; smoke-test; note it in the drop's ledger; write how it ended. A model that does not
 come up or fails its smoke test is replaced by the one before it, or removed when it was the first.
 """
 
@@ -73,8 +73,8 @@ class Rollout:
             problem = self._service.smoke(live, intent.holdout, intent.label)
         entry = self._ended(intent) if not problem else self._go_back(intent, live, problem)
         self._lease.confirm()
+        self._note_in_ledger(entry)  # first: once the intent is gone, nobody else would do it for a dead process
         self._history.finish(entry)
-        self.note_in_ledger(entry)
         return entry
 
     def _go_back(self, intent: Intent, live: WebService | None, problem: str) -> ChampionEntry:
@@ -111,7 +111,7 @@ class Rollout:
         back = ChampionAction.ROLLED_BACK
         return replace(entry, action=back, model=intent.previous, previous=intent.model, reason=problem)
 
-    def note_in_ledger(self, entry: ChampionEntry) -> None:
+    def _note_in_ledger(self, entry: ChampionEntry) -> None:
         """What it means for the drop that the model is of; of a model that a person took away, for that one's."""
         if entry.action is ChampionAction.PROMOTED and entry.model is not None:
             self._note(DropStatus.PROMOTED, entry, entry.model, entry.drop_dataset, entry.drop_key)
