@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ class Plan:
     keep_alive: bool
     traceparent: str
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -76,6 +78,7 @@ def request_bytes(plan: Plan) -> bytes:
         "Content-Type: application/json",
         f"Content-Length: {len(plan.body)}",
         f"traceparent: {plan.traceparent}",
+        *(f"{name}: {value}" for name, value in plan.headers.items()),
     ]
     if plan.key is not None:
         headers.append(f"Authorization: Bearer {plan.key}")

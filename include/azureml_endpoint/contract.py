@@ -82,16 +82,30 @@ class ServiceContract:
     @cached_property
     def columns(self) -> dict[str, Schema]:
         """The schema of each column a row may have, empty when the document does not type the rows."""
-        data = self._resolve(self._resolve(self.input_schema).get("properties", {}).get("data", {}))
-        row = self._resolve(data.get("items", {}))
-        properties = row.get("properties", {})
+        properties = self._row.get("properties", {})
         return {str(name): self._resolve(schema) for name, schema in properties.items()}
+
+    @cached_property
+    def required_columns(self) -> frozenset[str]:
+        """The columns that no row may lack."""
+        return frozenset(map(str, self._row.get("required", ())))
+
+    @cached_property
+    def _row(self) -> Schema:
+        data = self._resolve(self._resolve(self.input_schema).get("properties", {}).get("data", {}))
+        return self._resolve(data.get("items", {}))
 
     @cached_property
     def classes(self) -> tuple[Any, ...]:
         """The labels the service may answer, when the document lists them (`enum`), else empty."""
         found = _find_enum(self._resolve(self.output_schema), self._resolve)
         return tuple(found)
+
+    @cached_property
+    def probability_classes(self) -> tuple[Any, ...]:
+        """The labels in the order of a row's probabilities, empty when the document does not say (`x-classes`)."""
+        found = self._resolve(self.output_schema).get("x-classes")
+        return tuple(found) if isinstance(found, list) else ()
 
     def sample_rows(self) -> tuple[dict[str, Any], ...]:
         """The rows of the document's own example, empty when it has none."""

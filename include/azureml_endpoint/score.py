@@ -16,6 +16,9 @@ from azureml_endpoint.wire import Method, decode_answer, encode_request
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import Record, ResponseFormat
 
+PURPOSE_HEADER = "x-azureml-purpose"
+"""Says why rows are sent, when it is not to have them scored: such rows say nothing of what clients send."""
+
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, level 1."""
 
@@ -39,12 +42,14 @@ class ScoreResult(Record):
 class ScoringClient:
     """A client of one scoring URI. The key is never shown, not by `repr` and not by an error.
 
-    `timeout` bounds each call as a whole, in seconds. Close it, or use `with`.
+    `timeout` bounds each call as a whole, in seconds. `purpose` is sent in `PURPOSE_HEADER`, unless it is empty.
+    Close it, or use `with`.
     """
 
-    def __init__(self, scoring_uri: str, key: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(self, scoring_uri: str, key: str | None = None, timeout: float = 30.0, *, purpose: str = "") -> None:
         self.scoring_uri = scoring_uri
         self._key = check_key(key)
+        self._purpose = {PURPOSE_HEADER: purpose} if purpose else {}
         self._transport = Transport(scoring_uri, timeout)
 
     def __repr__(self) -> str:
@@ -78,7 +83,11 @@ class ScoringClient:
         if not TRACEPARENT.fullmatch(trace):
             raise InvalidRequest(f"traceparent {trace!r} is not of the form 00-<32 hex digits>-<16>-<2>.")
         reply = self._transport.exchange(
-            "POST", self.scoring_uri, key=self._key, body=encode_request(rows, method), headers=request_headers(trace)
+            "POST",
+            self.scoring_uri,
+            key=self._key,
+            body=encode_request(rows, method),
+            headers=request_headers(trace) | self._purpose,
         )
         try:
             return _result(reply, len(rows), operation_id=trace.split("-")[1])

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from azureml_workspace.records import Record
+from azureml_workspace.errors import InvalidRequest
+from azureml_workspace.records import PRIMARY_METRICS, Record
 
 PromotionRule = Literal["not_worse", "better", "point"]
+
+_SHARES = ("tolerance", "cohort_tolerance", "max_error_rate")
+_LEAST: dict[str, int] = {
+    "bootstrap_samples": 100,
+    "min_holdout_rows": 1,
+    "max_holdout_rows": 1,
+    "cohort_min_rows": 10,
+    "requests": 10,
+    "concurrency": 1,
+    "seed": 0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +33,20 @@ class GateSettings(Record):
       -`tolerance`. An equal model is promoted only when it was trained on newer data.
     * `better`: the lower end is above 0.
     * `point`: the difference itself is not below -`tolerance`; for holdouts too small for an interval to say anything.
+
+    `min_metric` is the least primary metric of any challenger, which is all that a first model is held to.
+    `min_holdout_rows` are needed for any of that; of more than `max_holdout_rows` a random part is scored.
+
+    A cohort is the rows of one value, or band of values, of a column; `cohort_columns` empty chooses columns. It must
+    have `cohort_min_rows`. One in which the challenger is more than `cohort_tolerance` worse, and is so for certain,
+    fails it. None looks at no cohorts.
+
+    `requests` are sent to each service in turns, `concurrency` at a time, to see latency and errors. A challenger whose
+    95th percentile is more than `max_p95_ratio` times the champion's fails, unless it is less than `p95_slack_ms`
+    above it, which no client notices.
+
+    `allow_older` lets a model of older data than the champion's come to the gate, `allow_contract_change` one whose
+    service takes other columns than the clients send now.
     """
 
     primary_metric: str = "AUC_weighted"
@@ -29,13 +56,41 @@ class GateSettings(Record):
     confidence: float = 0.95
     bootstrap_samples: int = 1000
     min_holdout_rows: int = 50
+    max_holdout_rows: int = 20_000
     cohort_columns: tuple[str, ...] = ()
-    cohort_tolerance: float = 0.05
+    cohort_tolerance: float | None = 0.05
     cohort_min_rows: int = 30
     max_p95_ms: float | None = None
     max_p95_ratio: float | None = 2.0
+    p95_slack_ms: float = 5.0
     max_error_rate: float = 0.0
     requests: int = 200
     concurrency: int = 2
     allow_older: bool = False
+    allow_contract_change: bool = False
     seed: int = 42
+
+    def validate(self) -> None:
+        """:raises InvalidRequest: names the first bad value, what was expected and what to do."""
+        if self.primary_metric not in PRIMARY_METRICS:
+            raise InvalidRequest(
+                f"primary_metric is {self.primary_metric!r}; choose one of {', '.join(PRIMARY_METRICS)}."
+            )
+        if self.rule not in get_args(PromotionRule):
+            raise InvalidRequest(f"rule is {self.rule!r}; choose one of {', '.join(get_args(PromotionRule))}.")
+        if not 0.5 <= self.confidence < 1:
+            raise InvalidRequest(f"confidence is {self.confidence:g}; give 0.5 or more and less than 1, such as 0.95.")
+        for name in _SHARES:
+            self._check_number(name, most=1.0)
+        for name in ("max_p95_ms", "max_p95_ratio", "p95_slack_ms"):
+            self._check_number(name)
+        self._check_number("min_metric", least=-1.0, most=1.0)
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise InvalidRequest(f"{name} is {getattr(self, name)}; give {least} or more.")
+
+    def _check_number(self, name: str, *, least: float = 0.0, most: float = math.inf) -> None:
+        value: float | None = getattr(self, name)
+        if value is not None and not least <= value <= most:
+            words = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
+            raise InvalidRequest(f"{name} is {value:g}; give {words}.")

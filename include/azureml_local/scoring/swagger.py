@@ -10,7 +10,7 @@ import msgspec
 
 from azureml_local.features.spec import InputColumn, ModelSignature
 from azureml_local.scoring.decoder import MAX_ROWS
-from azureml_local.scoring.labels import Label
+from azureml_local.scoring.labels import Label, label_values
 from azureml_workspace.records import ColumnKind, ResponseFormat
 
 _EXAMPLE_ROWS = 2
@@ -162,13 +162,14 @@ def _service_output(signature: ModelSignature, result: list[Label], response_for
         f"of the probabilities of {', '.join(repr(text) for text in signature.classes[:20])}."
     )
     example = {"result": result}
+    classes = {"x-classes": list(label_values(signature))}
     if response_format == "string":
-        return {
+        return classes | {
             "type": "string",
             "description": f'A JSON string that holds JSON: {{"result": [...]}}. {meaning}',
             "example": msgspec.json.encode(example).decode(),
         }
-    return {
+    return classes | {
         "type": "object",
         "required": ["result"],
         # No type for the items: it depends on the method, and Swagger 2.0 cannot say "either".

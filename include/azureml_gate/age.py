@@ -1,0 +1,58 @@
+"""Whether the challenger's data is newer than the champion's, told by the keys of the drops in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from azureml_gate.contestants import DROP_DATASET_TAG, DROP_KEY_TAG, Contestant
+from azureml_gate.decision import GateRequest
+from azureml_workspace.records import ModelVersion
+
+
+class Age(StrEnum):
+    """The challenger's data, beside the champion's."""
+
+    NEWER = "newer"
+    SAME = "same"
+    OLDER = "older"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """The newest drop in a model's training data, and the fingerprint of that data; empty when not known."""
+
+    drop_dataset: str
+    drop_key: str
+    fingerprint: str
+
+
+def challenger_provenance(request: GateRequest, model: ModelVersion | None) -> Provenance:
+    """As the request says it, else as the model's tags do."""
+    tags = {} if model is None else model.tags
+    return Provenance(
+        drop_dataset=request.drop_dataset or tags.get(DROP_DATASET_TAG, ""),
+        drop_key=request.drop_key or tags.get(DROP_KEY_TAG, ""),
+        fingerprint=tags.get("dataset_fingerprint", ""),
+    )
+
+
+def champion_provenance(champion: Contestant) -> Provenance:
+    """As the model's tags say."""
+    return Provenance(
+        drop_dataset=champion.tag(DROP_DATASET_TAG),
+        drop_key=champion.tag(DROP_KEY_TAG),
+        fingerprint=champion.fingerprint,
+    )
+
+
+def age_of(challenger: Provenance, champion: Provenance) -> Age:
+    """Keys of the same dataset's drops compare as text, as ISO dates do by time.
+
+    With the same key, or where a key is not known, other training data counts as newer: it is what was delivered since.
+    """
+    have_keys = challenger.drop_key and champion.drop_key and challenger.drop_dataset == champion.drop_dataset
+    if have_keys and challenger.drop_key != champion.drop_key:
+        return Age.NEWER if challenger.drop_key > champion.drop_key else Age.OLDER
+    known = challenger.fingerprint and champion.fingerprint
+    return Age.SAME if known and challenger.fingerprint == champion.fingerprint else Age.NEWER
