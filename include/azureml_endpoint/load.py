@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from azureml_endpoint._generator import generate
 from azureml_endpoint._plan import Outcome, Plan
-from azureml_endpoint.score import new_traceparent
+from azureml_endpoint.score import PURPOSE_HEADER, new_traceparent
 from azureml_endpoint.transport import check_key, check_uri
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import Record
@@ -104,12 +104,14 @@ def run_load(
     time_limit: float = 600.0,
     keep_alive: bool = True,
     ssl_context: ssl.SSLContext | None = None,
+    purpose: str = "benchmark",
 ) -> LoadReport:
     """Send `body` to the service `requests` times, `concurrency` at a time, and measure.
 
     `timeout` bounds each request and `time_limit` the whole test, in seconds; so does a service that is gone, which
     ends the test after 100 lost connections or timeouts in a row. `keep_alive` False opens a connection for each
     request, as `ab` does. `ssl_context` is for https services whose certificate the system's store does not know.
+    `purpose` is sent in `PURPOSE_HEADER`, unless it is empty: these rows say nothing of what clients send.
     The test runs in a thread of its own, so it may be called where an event loop is running; proxies are not used.
 
     :raises InvalidRequest: an argument cannot work. Failing requests are counted, not raised.
@@ -129,6 +131,7 @@ def run_load(
         keep_alive=keep_alive,
         traceparent=trace,
         ssl_context=ssl_context,
+        headers={PURPOSE_HEADER: purpose} if purpose else {},
     )
     return summarize(plan, generate(plan))
 

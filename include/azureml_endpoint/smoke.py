@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from azureml_endpoint.contract import ServiceContract, sibling_uri
 from azureml_endpoint.errors import EndpointError
-from azureml_endpoint.score import new_traceparent, request_headers
+from azureml_endpoint.score import PURPOSE_HEADER, new_traceparent, request_headers
 from azureml_endpoint.transport import Reply, Transport, check_key
 from azureml_endpoint.wire import Method, decode_answer, encode_request, excerpt
 from azureml_workspace.errors import InvalidRequest
@@ -217,9 +217,8 @@ class _Smoke:
         return reply
 
     def _post(self, body: bytes, key: str | None) -> Reply:
-        return self._transport.exchange(
-            "POST", self._uri, key=key, body=body, headers=request_headers(new_traceparent())
-        )
+        headers = request_headers(new_traceparent()) | {PURPOSE_HEADER: "smoke"}
+        return self._transport.exchange("POST", self._uri, key=key, body=body, headers=headers)
 
     def _try(self, name: str, action: Callable[[], Result]) -> Result | None:
         """The action's result, or None after its error was recorded as the failed check `name`."""

@@ -77,6 +77,20 @@ def tags(name: str, value: Any) -> dict[str, str]:
     return {text(f"a name in {name}", key): str(item) for key, item in value.items()}
 
 
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """An object, or one as JSON text. Nothing is an empty one."""
+    if is_absent(value):
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise InvalidRequest(f"{name} is {value[:100]!r}, which is not JSON ({error}).") from error
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"{name} is {str(value)[:100]!r}; give an object of names and values.")
+    return dict(value)
+
+
 def rows(name: str, value: Any) -> list[dict[str, Any]]:
     """Rows to score: a list of objects `{column: value}`, or such a list as JSON text. Nothing is none."""
     if is_absent(value):

@@ -11,10 +11,10 @@ from tests.contract.conftest import Trained, settle
 
 from azureml_endpoint.contract import ServiceContract
 from azureml_endpoint.errors import KeyRefused
-from azureml_endpoint.score import ScoringClient
+from azureml_endpoint.score import PURPOSE_HEADER, ScoringClient
 from azureml_workspace.errors import InvalidRequest, NotFound
 from azureml_workspace.protocol import Workspace
-from azureml_workspace.records import PURPOSE_HEADER, DeploySettings, WebService
+from azureml_workspace.records import DeploySettings, WebService
 from azureml_workspace.statuses import SETTLED_SERVICE_STATES, ServiceState
 
 pytestmark = pytest.mark.contract

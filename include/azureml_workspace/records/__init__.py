@@ -20,7 +20,7 @@ from azureml_workspace.records.document import (
     document_text,
     validate_document_path,
 )
-from azureml_workspace.records.inputs import MAX_INPUT_ROWS, PURPOSE_HEADER, InputSample
+from azureml_workspace.records.inputs import MAX_INPUT_ROWS, InputSample
 from azureml_workspace.records.model import ModelVersion
 from azureml_workspace.records.names import (
     validate_compute_name,
@@ -57,7 +57,6 @@ __all__ = [
     "MAX_INPUT_ROWS",
     "PIPELINE_PARAMETERS",
     "PRIMARY_METRICS",
-    "PURPOSE_HEADER",
     "REGISTER_STEP",
     "AutoMLConfig",
     "AutoMLProgress",

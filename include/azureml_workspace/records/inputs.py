@@ -11,9 +11,6 @@ from azureml_workspace.records.base import Record
 MAX_INPUT_ROWS = 10_000
 """The most that one call gives."""
 
-PURPOSE_HEADER = "x-azureml-purpose"
-"""A request with another value than `client` is one of ours (a gate's, a batch's): its rows are not kept."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class InputSample(Record):
