@@ -35,13 +35,15 @@ class DropStatus(StrEnum):
 class DropEvent(Record):
     """One thing that happened to a drop. Fields that do not apply are empty.
 
-    `fingerprint` is of the drop's content. `document` is the path of the report or the decision record behind it.
-    `by` names who did it, as `dag_id/run_id`.
+    `fingerprint` is of the drop's content, and `content_state` what `FoundDrop` said of the files it was read from: an
+    event with both tells a watcher which fingerprint is there, without reading it. `document` is the path of the report
+    or the decision record behind it. `by` names who did it, as `dag_id/run_id`.
     """
 
     status: DropStatus
     at: datetime
     fingerprint: str = ""
+    content_state: str = ""
     dataset_version: int | None = None
     replaces: int | None = None
     model_name: str = ""
@@ -67,6 +69,11 @@ class DropRecord(Record):
     def last_of(self, fingerprint: str) -> DropEvent | None:
         """The last event of that content."""
         return next((event for event in reversed(self.events) if event.fingerprint == fingerprint), None)
+
+    def is_settled(self, content_state: str) -> bool:
+        """Whether the content of that state came to an end once, under whichever state it was read."""
+        fingerprints = {event.fingerprint for event in self.events if event.content_state == content_state}
+        return any(event.status.is_final and event.fingerprint in fingerprints for event in self.events)
 
 
 def drop_path(dataset: str, key: str) -> str:

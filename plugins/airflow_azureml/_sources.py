@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import csv
-import errno
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from airflow_azureml._object_storage import open_object
 from airflow_azureml.addresses import shown
-from azureml_workspace.errors import InvalidRequest, ServiceUnavailable, StorageFull
+from azureml_drops.transfer import CHUNK_BYTES, DownloadLimits, Transfer, room_for_copy
+from azureml_workspace.errors import InvalidRequest, ServiceUnavailable
 
 if TYPE_CHECKING:
     import requests
 
-_CHUNK_BYTES = 1 << 20
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 15.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DownloadLimits:
-    """The most that is fetched from elsewhere: bytes, and seconds in all."""
-
-    max_bytes: int
-    seconds: float
 
 
 @contextmanager
@@ -52,16 +42,12 @@ def local_file(uri: str, *, conn_id: str | None, limits: DownloadLimits) -> Iter
         return
     with tempfile.TemporaryDirectory(prefix="azureml-data-") as folder:
         path = Path(folder) / (Path(urlsplit(uri).path).name or "data.csv")
-        try:
-            with path.open("wb") as file:
-                if scheme in {"http", "https"}:
-                    _download(uri, file, limits)
-                else:
-                    _copy_object(uri, conn_id, file, limits)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise StorageFull(f"no room in {tempfile.gettempdir()} for a copy of {shown(uri)}.") from error
-            raise
+        with room_for_copy(shown(uri)), path.open("wb") as file:
+            transfer = Transfer(shown(uri), limits)
+            if scheme in {"http", "https"}:
+                _download(uri, file, transfer)
+            else:
+                _copy_object(uri, conn_id, file, transfer)
         yield path
 
 
@@ -110,14 +96,13 @@ def _local_path(uri: str) -> Path:
     return Path(unquote(parts.path))
 
 
-def _download(uri: str, file: BinaryIO, limits: DownloadLimits) -> None:
+def _download(uri: str, file: BinaryIO, transfer: Transfer) -> None:
     import requests
 
-    end = time.monotonic() + limits.seconds
     try:
         with requests.get(uri, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)) as response:
             _refuse_bad_answer(uri, response)
-            _copy(response.iter_content(_CHUNK_BYTES), uri, file, limits, end)
+            transfer.copy(response.iter_content(CHUNK_BYTES), file)
     # Without their causes: those hold the address with its signature, and a traceback in a log would show it.
     except requests.exceptions.InvalidURL:
         raise InvalidRequest(f"{shown(uri)} is not a valid address.") from None
@@ -136,28 +121,9 @@ def _refuse_bad_answer(uri: str, response: requests.Response) -> None:
         raise InvalidRequest(f"{shown(uri)} is a web page, not a CSV file; give the address of the raw file.")
 
 
-def _copy_object(uri: str, conn_id: str | None, file: BinaryIO, limits: DownloadLimits) -> None:
-    from airflow.sdk import ObjectStoragePath
-
-    end = time.monotonic() + limits.seconds
+def _copy_object(uri: str, conn_id: str | None, file: BinaryIO, transfer: Transfer) -> None:
     try:
-        with ObjectStoragePath(uri, conn_id=conn_id).open("rb") as source:  # type: ignore[no-untyped-call]
-            _copy(iter(lambda: source.read(_CHUNK_BYTES), b""), uri, file, limits, end)
+        with open_object(uri, conn_id) as source:
+            transfer.copy(iter(lambda: source.read(CHUNK_BYTES), b""), file)
     except FileNotFoundError:
         raise InvalidRequest(f"{shown(uri)} does not exist; check the address and the connection.") from None
-    except (ValueError, ImportError) as error:
-        raise InvalidRequest(
-            f"{shown(uri)} cannot be read: {error}. Give a local path, file, http or https, or install the Airflow "
-            "provider of that storage and name its connection in source_conn_id."
-        ) from error
-
-
-def _copy(chunks: Iterator[Any], uri: str, file: BinaryIO, limits: DownloadLimits, end: float) -> None:
-    for chunk in chunks:
-        file.write(chunk)
-        if file.tell() > limits.max_bytes:
-            raise InvalidRequest(
-                f"{shown(uri)} is larger than {limits.max_bytes / 1e6:.0f} MB; raise max_download_mb to take it."
-            )
-        if time.monotonic() > end:
-            raise ServiceUnavailable(f"{shown(uri)} was not downloaded within {limits.seconds:.0f} s; try again later.")

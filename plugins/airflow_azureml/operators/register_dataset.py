@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.log import mask_secret
 
 from airflow_azureml import _arguments as arguments
-from airflow_azureml._sources import DownloadLimits, check_column, local_file, require_column
+from airflow_azureml._sources import check_column, local_file, require_column
 from airflow_azureml.addresses import secrets_of
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import DatasetResult, short_schema
+from azureml_drops.transfer import DownloadLimits
 from azureml_workspace.records import DatasetSource, validate_dataset_name
 
 if TYPE_CHECKING:
