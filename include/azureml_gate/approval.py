@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from azureml_drops.ledger import DropStatus
 from azureml_gate.decision import DecisionRecord
+from azureml_gate.outcomes import note_outcome
 from azureml_workspace.documents import find_document, update_document
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import Record
@@ -42,6 +44,19 @@ def read_approval(workspace: Workspace, decision: DecisionRecord) -> Approval | 
     return None if found is None else Approval.from_dict(found.content)
 
 
-def write_approval(workspace: Workspace, decision: DecisionRecord, approval: Approval) -> None:
-    """Keep the answer; a later one, as after the task was cleared, replaces it."""
+def record_approval(workspace: Workspace, decision: DecisionRecord, approval: Approval) -> None:
+    """Keep the answer, and note a rejection in the ledger. A later one, as of a cleared task, replaces it."""
     update_document(workspace, approval_path(decision), lambda _before: approval.to_dict())
+    if approval.approved:
+        return
+    request = decision.request
+    note_outcome(
+        workspace,
+        DropStatus.REJECTED,
+        dataset=request.drop_dataset,
+        key=request.drop_key,
+        model=request.challenger,
+        document=approval_path(decision),
+        reason=approval.in_words,
+        by=request.by,
+    )

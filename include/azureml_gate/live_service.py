@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,12 @@ class RolloutSettings(Record):
     outage: float = 120.0
     smoke_rows: int = 5
     smoke_timeout: float = 30.0
+
+    def validate(self) -> None:
+        """:raises InvalidRequest: a size or a time is not above 0."""
+        for name in ("cpu_cores", "memory_gb", "timeout", "poll"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InvalidRequest(f"{name} is {getattr(self, name):g}; it must be a number above 0.")
 
 
 class LiveService:

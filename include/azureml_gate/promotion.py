@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from azureml_gate.approval import read_approval
+from azureml_drops.ledger import DropStatus
+from azureml_gate.approval import Approval, read_approval
 from azureml_gate.decision import DecisionRecord, Verdict
 from azureml_gate.history import ChampionAction, ChampionEntry, Intent, read_history
 from azureml_gate.lease import hold
 from azureml_gate.live_service import LiveService, champion_of
-from azureml_gate.rollout import Rollout, words
+from azureml_gate.outcomes import note_outcome
+from azureml_gate.rollout import Rollout, drop_of, words
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import Record, WebService
 
@@ -26,12 +28,14 @@ logger = logging.getLogger(__name__)
 class Promotion(Record):
     """What became of a decision. `decision` is the one that counted, which may have been made anew.
 
-    `entry` is how it ended, None when nothing was changed; `reason` says why then.
+    `entry` is how it ended, None when nothing was changed; `reason` says why then. `needs_approval` is whether only a
+    person's consent is missing.
     """
 
     decision: DecisionRecord
     entry: ChampionEntry | None
     reason: str = ""
+    needs_approval: bool = False
 
     @property
     def is_promoted(self) -> bool:
@@ -62,7 +66,7 @@ def promote(
     """
     if decision.verdict is not Verdict.PROMOTE:
         return _not_promoted(decision, decision.reason)
-    workspace.get_model(decision.request.challenger.name, decision.request.challenger.version)
+    drop_of(workspace, decision.request.challenger)
     with hold(workspace, service.name, owner, wait_seconds=wait_seconds, stopped=stopped) as lease:
         rollout = Rollout(workspace, service, lease)
         rollout.finish_pending()
@@ -72,10 +76,17 @@ def promote(
         live = service.settled()
         asked = decision
         decision = _still_right(decision, live, decide_anew)
-        refusal = _refusal(workspace, asked, decision, require_approval=require_approval)
-        if refusal:
-            return _not_promoted(decision, refusal)
-        return Promotion(decision=decision, entry=rollout.carry_out(_intent(decision, asked, live), live))
+        if decision.verdict is not Verdict.PROMOTE:
+            _note_refusal(workspace, decision)
+            return _not_promoted(decision, decision.reason)
+        answer = read_approval(workspace, asked)
+        if answer is not None and not answer.approved:
+            return _not_promoted(decision, answer.in_words)
+        missing = _missing_approval(asked, decision, answer, is_required=require_approval)
+        if missing:
+            return replace(_not_promoted(decision, missing), needs_approval=True)
+        intent = _intent(workspace, decision, asked, live, owner)
+        return Promotion(decision=decision, entry=rollout.carry_out(intent, live))
 
 
 def _still_right(decision: DecisionRecord, live: WebService | None, decide_anew: DecideAnew) -> DecisionRecord:
@@ -92,28 +103,26 @@ def _still_right(decision: DecisionRecord, live: WebService | None, decide_anew:
     return decide_anew(decision)
 
 
-def _refusal(workspace: Workspace, asked: DecisionRecord, decision: DecisionRecord, *, require_approval: bool) -> str:
-    """Why the challenger is not promoted, nothing when it is."""
-    if decision.verdict is not Verdict.PROMOTE:
-        return decision.reason
-    answer = read_approval(workspace, asked)
-    if answer is not None and not answer.approved:
-        return answer.in_words
-    if answer is None and not require_approval:
-        return ""
+def _missing_approval(
+    asked: DecisionRecord, decision: DecisionRecord, answer: Approval | None, *, is_required: bool
+) -> str:
+    """Which consent is missing, nothing when none is: an approval is of one decision and its figures."""
     if answer is None:
-        return f"nobody approved {asked.path}, and approval is asked for"
-    if decision.path != asked.path:
-        return (
-            f"{answer.in_words} was {asked.path}, but the service serves {words(decision.champion)} by now, against "
-            f"which {decision.path} was made, and nobody approved that; clear the gate's task to ask again"
-        )
-    return ""
+        return f"nobody approved {asked.path}, and approval is asked for" if is_required else ""
+    if decision.path == asked.path:
+        return ""
+    return (
+        f"{asked.path} was {answer.in_words}; but the service serves {words(decision.champion)} by now, so "
+        f"{decision.path} was made, which nobody approved. Clear the gate's task and those after it to ask again"
+    )
 
 
-def _intent(decision: DecisionRecord, asked: DecisionRecord, live: WebService | None) -> Intent:
+def _intent(
+    workspace: Workspace, decision: DecisionRecord, asked: DecisionRecord, live: WebService | None, owner: str
+) -> Intent:
     request = decision.request
     champion = champion_of(live)
+    dataset, key = drop_of(workspace, request.challenger)
     return Intent(
         at=datetime.now(UTC),
         action=ChampionAction.PROMOTED,
@@ -124,10 +133,25 @@ def _intent(decision: DecisionRecord, asked: DecisionRecord, live: WebService | 
         label=request.label,
         decision=decision.path,
         asked=asked.path,
-        drop_dataset=request.drop_dataset,
-        drop_key=request.drop_key,
-        by=request.by,
+        drop_dataset=request.drop_dataset or dataset,
+        drop_key=request.drop_key or key,
+        by=request.by or owner,
         reason=decision.reason,
+    )
+
+
+def _note_refusal(workspace: Workspace, decision: DecisionRecord) -> None:
+    """Of a decision that was made anew: the gate's task has noted what it decided itself."""
+    request = decision.request
+    note_outcome(
+        workspace,
+        DropStatus.OLDER if decision.verdict is Verdict.OLDER else DropStatus.REJECTED,
+        dataset=request.drop_dataset,
+        key=request.drop_key,
+        model=request.challenger,
+        document=decision.path,
+        reason=decision.reason,
+        by=request.by,
     )
 
 

@@ -8,7 +8,7 @@ from tests.unit.gate.conftest import SERVICE, Gate, model
 from tests.unit.gate.memory_workspace import NOW, Died
 
 from azureml_drops.ledger import DropStatus
-from azureml_gate.approval import Approval, write_approval
+from azureml_gate.approval import Approval, record_approval
 from azureml_gate.decision import DecisionRecord, Verdict
 from azureml_gate.history import ChampionAction
 from azureml_gate.lease import LeaseHeld, acquire
@@ -135,6 +135,7 @@ def test_a_decision_made_anew_is_obeyed(gate: Gate, verdict: Verdict) -> None:
     assert (done.entry, done.reason, done.decision) == (None, "the champion is of newer data", anew)
     assert gate.served == 2
     assert gate.story() == [("promoted", 2)]
+    assert gate.outcomes(1)[1:] == [DropStatus.OLDER if verdict is Verdict.OLDER else DropStatus.REJECTED]
 
 
 def test_a_challenger_that_was_deployed_by_hand_is_tested_and_written_down(gate: Gate) -> None:
@@ -151,26 +152,27 @@ def approval(decision: DecisionRecord, *, approved: bool) -> Approval:
 
 def test_what_a_person_rejected_is_not_promoted(gate: Gate) -> None:
     decision = gate.decision(1, None)
-    write_approval(gate.workspace, decision, approval(decision, approved=False))
+    record_approval(gate.workspace, decision, approval(decision, approved=False))
     done = gate.promote(decision)
-    assert (done.entry, done.reason) == (None, "rejected by ann: as agreed")
+    assert (done.entry, done.reason, done.needs_approval) == (None, "rejected by ann: as agreed", False)
+    assert gate.outcomes(1)[-1] is DropStatus.REJECTED
 
 
 def test_approval_that_is_asked_for_has_to_be_there(gate: Gate) -> None:
     decision = gate.decision(1, None)
     done = gate.promote(decision, require_approval=True)
-    assert done.entry is None
+    assert (done.entry, done.needs_approval) == (None, True)
     assert "nobody approved decisions/svc/1-over-None" in done.reason
-    write_approval(gate.workspace, decision, approval(decision, approved=True))
+    record_approval(gate.workspace, decision, approval(decision, approved=True))
     assert gate.promote(decision, require_approval=True).is_promoted
 
 
 def test_an_approval_is_of_one_decision_and_not_of_the_one_made_anew(gate: Gate) -> None:
     gate.promote(gate.decision(2, None))
     decision = gate.decision(3, 1)
-    write_approval(gate.workspace, decision, approval(decision, approved=True))
+    record_approval(gate.workspace, decision, approval(decision, approved=True))
     done = gate.promote(decision, lambda _decision: gate.decision(3, 2))
-    assert done.entry is None
+    assert (done.entry, done.needs_approval) == (None, True)
     assert "serves shop version 2 by now" in done.reason
     assert gate.served == 2
 
