@@ -76,8 +76,8 @@ def promote(
         live = service.settled()
         asked = decision
         decision = _still_right(decision, live, decide_anew)
-        if decision.verdict is not Verdict.PROMOTE:
-            _note_refusal(workspace, decision)
+        if decision.verdict is not Verdict.PROMOTE or decision.champion == decision.request.challenger:
+            _note(workspace, decision)
             return _not_promoted(decision, decision.reason)
         answer = read_approval(workspace, asked)
         if answer is not None and not answer.approved:
@@ -140,12 +140,17 @@ def _intent(
     )
 
 
-def _note_refusal(workspace: Workspace, decision: DecisionRecord) -> None:
-    """Of a decision that was made anew: the gate's task has noted what it decided itself."""
+def _note(workspace: Workspace, decision: DecisionRecord) -> None:
+    """What a decision says of its drop that changes nothing: the gate's own task notes only those that it made."""
+    status = {
+        Verdict.PROMOTE: DropStatus.PROMOTED,  # it serves already
+        Verdict.REJECT: DropStatus.REJECTED,
+        Verdict.OLDER: DropStatus.OLDER,
+    }[decision.verdict]
     request = decision.request
     note_outcome(
         workspace,
-        DropStatus.OLDER if decision.verdict is Verdict.OLDER else DropStatus.REJECTED,
+        status,
         dataset=request.drop_dataset,
         key=request.drop_key,
         model=request.challenger,

@@ -52,9 +52,9 @@ def decision_path(gate: Any) -> str:
 
 def read_decision(workspace: Workspace, gate: Any) -> DecisionRecord:
     """The decision that the gate task made. :raises InvalidRequest: :raises NotFound:"""
-    from azureml_gate.decision import DecisionRecord
+    from azureml_gate import store
 
-    return DecisionRecord.from_dict(workspace.read_document(decision_path(gate)).content)
+    return store.read_decision(workspace, decision_path(gate))
 
 
 def seconds(name: str, minutes: Any) -> float:

@@ -126,11 +126,10 @@ class AzureMLPromoteModelOperator(AzureMLBaseOperator):
         return self._told(context, promotion)
 
     def _decide_anew(self, decision: DecisionRecord) -> DecisionRecord:
-        from azureml_gate.deciding import decide
+        from azureml_gate.decide import decide
 
-        return decide(
-            self.hook.workspace, decision.request, supersedes=decision.decision_id, key_of=self.hook.scoring_key
-        )
+        key_of = self.hook.scoring_key
+        return decide(self.hook.workspace, decision.request, key_of=key_of, supersedes=decision.decision_id)
 
     def _told(self, context: Context, promotion: Promotion) -> PromotionResult:
         """The result, or the exception that says what became of the task."""
@@ -146,7 +145,9 @@ class AzureMLPromoteModelOperator(AzureMLBaseOperator):
                 f"{challenger} was rolled back, and {request.service} is at {back} again: {entry.reason}"
             )
         result = promotion_result(request.service, entry)
-        self.log.info("%s serves %s (%s).", request.service, challenger, entry.decision)
+        service = self.hook.workspace.get_service(request.service)
+        AzureMLServiceLink().push(self, context, service.swagger_uri)
+        self.log.info("%s serves %s (%s) at %s", request.service, challenger, entry.decision, service.scoring_uri)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
                 context["outlet_events"][outlet].extra.update(_extra(result))

@@ -28,6 +28,7 @@ from azureml_workspace.records import (
     DatasetSource,
     DatasetVersion,
     DeploySettings,
+    Document,
     ModelVersion,
     RequestSummary,
     Run,
@@ -72,6 +73,14 @@ class FakeWorkspace:
     def reopened(self, **limits: float) -> FakeWorkspace:
         self._said("reopened", limits)
         return self
+
+    def read_document(self, path: str) -> Document:
+        self._said("read_document", path)
+        raise NotFound(f"no document {path}")
+
+    def write_document(self, path: str, content: Any, *, expected: str | None) -> Document:
+        self._said("write_document", path)
+        return Document(path=path, etag="1", updated_at=NOW, content=content)
 
     def register_dataset(
         self, name: str, source: DatasetSource, *, tags: dict[str, str] | None = None

@@ -19,8 +19,10 @@ from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpoin
 from airflow_azureml.operators.compare_models import AzureMLCompareModelsOperator
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
+from airflow_azureml.operators.promote_model import AzureMLPromoteModelOperator
 from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
+from airflow_azureml.operators.rollback import AzureMLRollbackOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
 from airflow_azureml.operators.trigger_pipeline import AzureMLTriggerPipelineOperator
 from airflow_azureml.provider import get_provider_info
@@ -52,6 +54,8 @@ MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     },
     AzureMLTriggerPipelineOperator: {"pipeline": "p"},
     AzureMLCompareModelsOperator: {"model": "m", "service": "svc-a"},
+    AzureMLPromoteModelOperator: {"gate": "decisions/svc-a/of-today"},
+    AzureMLRollbackOperator: {"service": "svc-a", "reason": "clients complain"},
 }
 OPERATORS = list(MAKE)
 
@@ -114,6 +118,8 @@ def test_a_missing_connection_says_how_to_make_it_and_may_be_there_the_next_time
         (AzureMLBenchmarkEndpointOperator, "service_keys"),
         (AzureMLPublishPipelineOperator, "ensure_compute"),
         (AzureMLCompareModelsOperator, "get_model"),
+        (AzureMLPromoteModelOperator, "read_document"),
+        (AzureMLRollbackOperator, "reopened"),
     ],
 )
 def test_retry_policy(

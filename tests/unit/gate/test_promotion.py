@@ -146,6 +146,14 @@ def test_a_challenger_that_was_deployed_by_hand_is_tested_and_written_down(gate:
     assert gate.history.entries[-1].previous == model(1)
 
 
+def test_a_challenger_that_was_the_champion_already_when_it_was_judged_changes_nothing(gate: Gate) -> None:
+    gate.promote(gate.decision(1, None))
+    deployments = len(gate.memory.deployments)
+    done = gate.promote(gate.decision(1, 1, reason="it serves already"))
+    assert (done.entry, done.reason) == (None, "it serves already")
+    assert (gate.story(), len(gate.memory.deployments)) == ([("promoted", 1)], deployments)
+
+
 def approval(decision: DecisionRecord, *, approved: bool) -> Approval:
     return Approval(decision=decision.path, approved=approved, by="ann", at=NOW, note="as agreed")
 
