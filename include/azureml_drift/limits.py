@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from azureml_drift.shifts import ColumnShift
+from azureml_drift.column_shift import ColumnShift
 from azureml_workspace.records import Record
 
 SIGNIFICANCE = 0.001

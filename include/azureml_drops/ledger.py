@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -89,10 +90,17 @@ def read_drop(workspace: Workspace, dataset: str, key: str) -> DropRecord | None
 
 def note(workspace: Workspace, dataset: str, key: str, event: DropEvent) -> DropRecord:
     """Add an event; the very same one as the last (but for its time) is not added twice."""
+    return note_unless(workspace, dataset, key, event, lambda record: replace(record.latest, at=event.at) == event)
+
+
+def note_unless(
+    workspace: Workspace, dataset: str, key: str, event: DropEvent, said: Callable[[DropRecord], bool]
+) -> DropRecord:
+    """Add an event, unless `said` finds in the record, which has events, that there is no need to."""
 
     def add(content: dict[str, object] | None) -> dict[str, object] | None:
         record = DropRecord(dataset=dataset, key=key) if content is None else DropRecord.from_dict(content)
-        if record.events and replace(record.latest, at=event.at) == event:
+        if record.events and said(record):
             return None
         return replace(record, events=(*record.events, event)).to_dict()
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from azureml_drift.shifts import ColumnShift, column_shifts
+from azureml_drift.column_shift import ColumnShift
+from azureml_drift.shifts import column_shifts
 from azureml_drops.drop_data import DropData
 from azureml_drops.validation_checks import check_drop
 from azureml_drops.validation_comparison import check_labels, check_schema, check_shifts, check_size
@@ -56,16 +57,25 @@ def validate(
 
 
 def refused_unread(
-    reason: str, settings: ValidationSettings, *, dataset: str, key: str, fingerprint: str
+    reason: str,
+    settings: ValidationSettings,
+    *,
+    dataset: str,
+    key: str,
+    fingerprint: str,
+    baseline: Baseline | None = None,
 ) -> ValidationReport:
-    """The report on a drop that cannot be read as delimited text; `reason` says why not."""
+    """The report on a drop that cannot be read as delimited text; `reason` says why not.
+
+    `baseline` is what it would have been compared with.
+    """
     return ValidationReport(
         dataset=dataset,
         key=key,
         fingerprint=fingerprint,
         at=datetime.now(UTC),
         rows=0,
-        baseline=None,
+        baseline=baseline,
         settings=settings,
         checks=(ValidationCheck(name="readable", outcome="failed", detail=reason),),
     )

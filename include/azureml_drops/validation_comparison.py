@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from azureml_drift.column_shift import ColumnShift
 from azureml_drift.limits import ShiftLimits, judge_shifts
 from azureml_drift.novelty import share_p_value
-from azureml_drift.shifts import ColumnShift
 from azureml_drops.drop_data import DropData
 from azureml_drops.validation_checks import Figure, check_columns
 from azureml_drops.validation_report import ValidationCheck

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from azureml_drift.shifts import ColumnShift
+from azureml_drift.column_shift import ColumnShift
 from azureml_drops.validation_settings import ValidationSettings
 from azureml_workspace.documents import find_document, update_document
 from azureml_workspace.protocol import Workspace

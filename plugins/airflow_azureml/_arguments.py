@@ -57,6 +57,14 @@ def flag(name: str, value: Any) -> bool:
     return word in _TRUE
 
 
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of `choices`, in any case of letters."""
+    word = str(value).strip().lower()
+    if word not in choices:
+        raise InvalidRequest(f"{name} is {value!r}; give {' or '.join(map(repr, choices))}.")
+    return word
+
+
 def names(name: str, value: Any) -> tuple[str, ...]:
     """Names: a list, a JSON list as text, or names with commas between them. Nothing, or an empty text, is none."""
     if is_absent(value):

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from azureml_drift.column_shift import ColumnShift
 from azureml_drift.columns import ParquetColumns, RowColumns
 from azureml_drift.limits import ShiftLimits, judge_shifts
 from azureml_drift.novelty import novelty_p_value, outside_p_value, share_p_value
 from azureml_drift.population import psi_of_categories, psi_of_counts, psi_of_numbers
-from azureml_drift.shifts import ColumnShift, column_shifts
+from azureml_drift.shifts import column_shifts
 from azureml_workspace.data.ingestion import DATA_FILE, ingest
 from azureml_workspace.records import ColumnSchema
 from mlops_config.bank_marketing_generator import generate_bank_marketing
