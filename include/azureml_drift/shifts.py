@@ -18,6 +18,8 @@ from azureml_workspace.data.profile_rules import is_id_like
 from azureml_workspace.data.values import as_text
 from azureml_workspace.records import ColumnSchema
 
+__all__ = ["NAMED_CATEGORIES", "RANGE_MARGIN", "ColumnShift", "column_shifts"]
+
 NAMED_CATEGORIES = 10
 """How many new categories a shift names, the most frequent first."""
 
