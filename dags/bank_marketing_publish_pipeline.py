@@ -13,7 +13,7 @@ from airflow.sdk import DAG, chain
 
 from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
-from airflow_azureml.params import automl_params, data_params, name_params, pipeline_param
+from airflow_azureml.params import automl_arguments, automl_params, data_params, name_params, pipeline_param
 from mlops_config.bank_marketing import BANK_MARKETING
 
 with DAG(
@@ -47,9 +47,7 @@ with DAG(
         label_column_name="{{ params.label }}",
         experiment_name="{{ params.experiment_name }}",
         model_name="{{ params.model_name or params.dataset_name }}",
-        primary_metric="{{ params.primary_metric }}",
-        experiment_timeout_minutes="{{ params.experiment_timeout_minutes }}",
-        iterations="{{ params.iterations }}",
+        **automl_arguments(),
         exclude_columns="{{ params.exclude_columns | tojson }}",
     )
     chain(dataset, pipeline)

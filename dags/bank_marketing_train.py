@@ -20,7 +20,7 @@ from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
-from airflow_azureml.params import automl_params, data_params, name_params, service_param
+from airflow_azureml.params import automl_arguments, automl_params, data_params, name_params, service_param
 from mlops_config.bank_marketing import BANK_MARKETING
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ with DAG(
         label_column_name="{{ params.label }}",
         experiment_name="{{ params.experiment_name }}",
         model_name="{{ params.model_name or params.dataset_name }}",
-        primary_metric="{{ params.primary_metric }}",
-        experiment_timeout_minutes="{{ params.experiment_timeout_minutes }}",
-        iterations="{{ params.iterations }}",
+        **automl_arguments(),
         exclude_columns="{{ params.exclude_columns | tojson }}",
         poll_seconds=1,
     )

@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from azureml_local.automl.budget import Budget
 from azureml_local.automl.learners import FitOptions
 from azureml_local.automl.onnx_export import ConvertedMember, Export, ExportError, convert_member, merge_members
 from azureml_local.automl.prepare import PreparedData
+from azureml_local.automl.row_weights import Weighing, weighing
 from azureml_local.automl.search import SearchFailed, Trial
 from azureml_local.automl.selection import BestChild, best_single, better, voting_ensemble
 from azureml_local.automl.trial import SharedData, refit
@@ -82,7 +86,7 @@ class ModelBuilder:
         parts = self.plan.weighting_parts(codes, self.settings.seed)
         single = best_single(usable)
         following = max(trial.iteration for trial in trials) + 1
-        ensemble = voting_ensemble(usable, codes, parts, metric, following)
+        ensemble = voting_ensemble(usable, codes, parts, following, self._class_weights())
         if ensemble is None:
             return single, None
         logger.info(
@@ -90,6 +94,13 @@ class ModelBuilder:
             ensemble.algorithm, ensemble.metrics[metric], single.metrics[metric], ensemble.described(),
         )  # fmt: skip
         return better(ensemble, single, metric), ensemble
+
+    def _class_weights(self) -> npt.NDArray[np.float64] | None:
+        """How much a row of each class counts in the choice of the ensemble's weights, None when all count alike."""
+        weighed = weighing(self.settings.class_weights, self.data.classes)
+        if weighed is None and self.settings.primary_metric == "norm_macro_recall":
+            weighed = Weighing()
+        return None if weighed is None else weighed.of_classes(self.data.codes)
 
     def _refit(self, trials: Sequence[Trial]) -> dict[int, Any]:
         """Each trial's classifier fitted on all rows, by iteration."""
@@ -103,20 +114,24 @@ class ModelBuilder:
                 trial = waiting.pop()
                 self.pool.submit(trial.iteration, refit, self.shared, trial.candidate, options)
             for outcome in self.pool.wait(1.0):
-                if outcome.error:
-                    algorithm = by_iteration[outcome.ticket].candidate.algorithm
-                    raise SearchFailed(f"{algorithm}, on all rows: {outcome.error}")
-                fitted[outcome.ticket] = outcome.value
+                trial = by_iteration[outcome.ticket]
+                if not outcome.error:
+                    fitted[outcome.ticket] = outcome.value
+                elif trial.candidate.task is not None:
+                    self._leave_out(trial, f"on all rows: {outcome.error}")
+                else:
+                    raise SearchFailed(f"{trial.candidate.algorithm}, on all rows: {outcome.error}")
         return fitted
 
     def _convert(self, trial: Trial, estimator: Any) -> None:
         try:
-            self._converted[trial.iteration] = convert_member(
-                estimator, len(self.data.classes), self.data.matrix, self.cores
-            )
+            self._converted[trial.iteration] = convert_member(estimator, self.data.matrix, self.cores)
         except ExportError as error:
             logger.warning("child %d cannot be exported: %s", trial.iteration, error, exc_info=error.__cause__)
-            self._unexportable[trial.iteration] = f"{trial.candidate.algorithm} (child {trial.iteration}): {error}"
+            self._leave_out(trial, str(error))
+
+    def _leave_out(self, trial: Trial, reason: str) -> None:
+        self._unexportable[trial.iteration] = f"{trial.candidate.algorithm} (child {trial.iteration}): {reason}"
 
     def _merge(self, best: BestChild) -> Export:
         exported = merge_members(

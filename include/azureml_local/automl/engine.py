@@ -15,6 +15,8 @@ import pandas as pd
 from azureml_local.automl.budget import Budget
 from azureml_local.automl.building import BuiltModel, ModelBuilder, export_findings
 from azureml_local.automl.catalog import select_models
+from azureml_local.automl.challengers import custom_candidates, custom_findings
+from azureml_local.automl.custom_pipeline import check_pipelines
 from azureml_local.automl.explanation import explain
 from azureml_local.automl.guard import inspect_data, validation_findings
 from azureml_local.automl.interval import metric_interval
@@ -26,11 +28,12 @@ from azureml_local.automl.package import write_package
 from azureml_local.automl.portfolio import DataShape, portfolio
 from azureml_local.automl.prepare import PreparedData, prepare
 from azureml_local.automl.report import Report, describe_validation, ensemble_child, evaluate_best, trial_child
+from azureml_local.automl.row_weights import Weighing, weighing, weighing_findings
 from azureml_local.automl.search import Search, Trial
 from azureml_local.automl.trial import SharedData
 from azureml_local.automl.validation import ValidationPlan, plan_validation
 from azureml_local.automl.workers import WorkerPool, prepare_workers
-from azureml_workspace.records import AutoMLResult, AutoMLSettings, ColumnSchema, DataGuardFinding
+from azureml_workspace.records import UNWEIGHTED, AutoMLResult, AutoMLSettings, ColumnSchema, DataGuardFinding
 
 QUICK_SECONDS = 20.0
 QUICK_SECONDS_PER_CELL = 4e-5
@@ -100,18 +103,24 @@ class _Engine:
 
     def run(self, frame: pd.DataFrame, columns: Sequence[ColumnSchema], scratch: Path) -> tuple[Export, Report]:
         self._phase("profile")
+        check_pipelines(self._settings.custom_pipelines, weighted=self._settings.class_weights != UNWEIGHTED)
         data = prepare(frame, columns, self._settings)
         logger.info("%s", _data_line(data))
         self._phase("guard")
         signals = column_signals(data, self._settings.seed)
         plan = plan_validation(data.codes, data.matrix.shape[1], self._settings, self._cores)
-        findings = [*inspect_data(data, signals), *validation_findings(plan)]
+        weighed = weighing(self._settings.class_weights, data.classes)
+        findings = [
+            *inspect_data(data, signals, weighed=weighed is not None),
+            *validation_findings(plan),
+            *weighing_findings(weighed, data.codes, data.classes, data.label.name),
+        ]
         for finding in findings:
             logger.info("%s: %s (%s)", finding.severity, finding.message, finding.action)
         shared = SharedData(scratch, len(data.classes))
         shared.write(data.matrix, data.codes, plan)
         with WorkerPool(self._workers) as pool:
-            trials = self._search(pool, shared, data, plan)
+            trials = self._search(pool, shared, data, plan, weighed)
             built = self._builder(pool, shared, data, plan).build(trials)
         children = self._children(trials, built)
 
@@ -126,9 +135,14 @@ class _Engine:
             self._settings.seed,
         )
         self._phase("explain")
-        explanation = explain(built.exported.model, data, signals, self._settings.seed, self._budget)
+        explanation = explain(built.exported.model, data, signals, self._settings.seed, self._budget, weighed)
         self._phase("finalize")
-        findings = [*findings, *export_findings(built.unexportable), *self._overrun()]
+        findings = [
+            *findings,
+            *custom_findings(self._settings.custom_pipelines, trials),
+            *export_findings(built.unexportable),
+            *self._overrun(),
+        ]
         report = Report(data, built.best, validation, children, findings, evaluation, cohorts, explanation, interval)
         return built.exported, report
 
@@ -139,15 +153,24 @@ class _Engine:
     def _child(self, child: dict[str, Any]) -> None:
         self._on_event({"event": "trial", **child})
 
-    def _search(self, pool: WorkerPool, shared: SharedData, data: PreparedData, plan: ValidationPlan) -> list[Trial]:
+    def _search(
+        self,
+        pool: WorkerPool,
+        shared: SharedData,
+        data: PreparedData,
+        plan: ValidationPlan,
+        weighed: Weighing | None,
+    ) -> list[Trial]:
         self._phase("search")
         logger.info("validation: %s", plan.description)
         limit = self._budget.limit_seconds
-        candidates = portfolio(
+        custom = custom_candidates(self._settings.custom_pipelines, data.spec.features, weighed, limit)
+        candidates = custom + portfolio(
             select_models(self._settings.allowed_models, self._settings.blocked_models),
             DataShape(len(data.codes), data.matrix.shape[1], len(data.classes)),
             self._settings.primary_metric,
             quick_first=limit < max(QUICK_SECONDS, QUICK_SECONDS_PER_CELL * data.matrix.size),
+            weighed=weighed,
         )
         search = Search(
             pool=pool,

@@ -27,20 +27,18 @@ def select_ensemble(
     probabilities: Sequence[npt.NDArray[np.float32]],
     codes: npt.NDArray[np.int64],
     *,
-    class_balanced: bool = False,
+    class_weights: npt.NDArray[np.float64] | None = None,
     picks: int = PICKS,
 ) -> Ensemble:
     """Pick, with replacement, the candidate that most lowers the log loss of the mean of those picked so far.
 
-    `probabilities` are the candidates' out-of-fold ones, each [rows, classes], for the rows of `codes`. With
-    `class_balanced` each class weighs alike in the loss.
+    `probabilities` are the candidates' out-of-fold ones, each [rows, classes], for the rows of `codes`.
+    `class_weights` says how much a row of each class counts in the loss; without them all count alike.
     """
     rows = np.arange(len(codes))
     # The log loss sees only the probability of the true class, so that is all that has to be averaged.
     true = np.stack([np.asarray(candidate[rows, codes], dtype=np.float64) for candidate in probabilities])
-    weights = np.ones(len(codes))
-    if class_balanced:
-        weights = 1.0 / np.bincount(codes)[codes]
+    weights = np.ones(len(codes)) if class_weights is None else class_weights[codes]
     weights /= weights.sum()
 
     losses = -np.log(np.clip(true, _SMALLEST, 1.0)) @ weights
@@ -74,7 +72,7 @@ def cross_fit(
     codes: npt.NDArray[np.int64],
     parts: npt.NDArray[np.int64],
     *,
-    class_balanced: bool = False,
+    class_weights: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """The ensemble's probabilities [rows, classes], those of each part with weights chosen on the other parts only.
 
@@ -85,7 +83,7 @@ def cross_fit(
     for part in np.unique(parts):
         scored, others = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
         chosen = select_ensemble(
-            [candidate[others] for candidate in probabilities], codes[others], class_balanced=class_balanced
+            [candidate[others] for candidate in probabilities], codes[others], class_weights=class_weights
         )
         mixed[scored] = combine([candidate[scored] for candidate in probabilities], chosen.members)
     return mixed

@@ -16,6 +16,7 @@ from azureml_local.automl.budget import Budget
 from azureml_local.automl.leakage import ColumnSignal
 from azureml_local.automl.model import VotingModel
 from azureml_local.automl.prepare import PreparedData
+from azureml_local.automl.row_weights import Weighing
 from azureml_workspace.metrics.classification import log_loss
 
 Floats = npt.NDArray[np.float64]
@@ -31,19 +32,25 @@ REPEATS = 3
 
 
 def explain(
-    model: VotingModel, data: PreparedData, signals: Sequence[ColumnSignal], seed: int, budget: Budget
+    model: VotingModel,
+    data: PreparedData,
+    signals: Sequence[ColumnSignal],
+    seed: int,
+    budget: Budget,
+    weighed: Weighing | None = None,
 ) -> dict[str, Any]:
     """The content of `explanation.json`: shares of importance, largest first, that add up to 1, or are all 0.
 
     Exact SHAP values (TreeSHAP) where the model has LightGBM or XGBoost members, else permutation importance, both on
     rows that the model was fitted on; `method` says which. `raw` is per column of the data. `engineered` is per matrix
     feature, whose sum over a column is that of `raw`; it is empty with permutation importance, which permutes the
-    features of a column together. All shares are 0 when no permutation makes the model worse.
+    features of a column together, and counts the loss of rows that are `weighed` as learning did. All shares are 0
+    when no permutation makes the model worse.
     """
     rng = np.random.default_rng(seed)
     explained = _shap_shares(model, data.matrix[_sample(len(data.matrix), SHAP_ROWS, rng)], budget)
     if explained is None:
-        raw, method = _permutation_shares(model, data, signals, rng, budget)
+        raw, method = _permutation_shares(model, data, signals, rng, budget, weighed)
         return {"method": method, "raw": _ranked(raw), "engineered": {}}
     engineered, method = explained
     raw = {}
@@ -96,14 +103,16 @@ def _permutation_shares(
     signals: Sequence[ColumnSignal],
     rng: np.random.Generator,
     budget: Budget,
+    weighed: Weighing | None,
 ) -> tuple[dict[str, float], str]:
     rows = _sample(len(data.matrix), PERMUTATION_ROWS, rng)
     matrix, codes = data.matrix[rows], data.codes[rows]
+    weights = None if weighed is None else weighed.of_classes(data.codes)[codes]
     places: dict[str, list[int]] = {}
     for position, feature in enumerate(data.spec.features):
         places.setdefault(feature.column, []).append(position)
     columns = ([signal.column for signal in signals] or list(places))[:PERMUTATION_COLUMNS]
-    base = log_loss(codes, model.probabilities(matrix))
+    base = log_loss(codes, model.probabilities(matrix), weights)
     rises = dict.fromkeys(places, 0.0)
     done = 0
     for column in columns:
@@ -114,7 +123,7 @@ def _permutation_shares(
         for _ in range(REPEATS):
             # All features of the column from the same other row: a date's month without its year is no date.
             shuffled[:, places[column]] = matrix[rng.permutation(len(matrix))][:, places[column]]
-            losses.append(log_loss(codes, model.probabilities(shuffled)))
+            losses.append(log_loss(codes, model.probabilities(shuffled), weights))
         rises[column] = max(0.0, float(np.mean(losses)) - base)
         done += 1
     method = f"permutation importance (rise of the log loss) on {len(rows):,} training rows, {REPEATS} repeats"

@@ -38,11 +38,13 @@ _DROPPED = {
 """By why a column is not used: the guard, its severity, and what is said of one column and of several."""
 
 
-def inspect_data(data: PreparedData, signals: Sequence[ColumnSignal]) -> list[DataGuardFinding]:
-    """Findings, gravest first."""
+def inspect_data(
+    data: PreparedData, signals: Sequence[ColumnSignal], *, weighed: bool = False
+) -> list[DataGuardFinding]:
+    """Findings, gravest first. `weighed`: the models learn from rows that are weighed by their class."""
     findings = [
         *_unlabelled(data),
-        *_imbalance(data),
+        *_imbalance(data, weighed=weighed),
         *_leaks(signals),
         *_leaks_not_looked_for(data, signals),
         *_dropped_columns(data),
@@ -87,7 +89,7 @@ def _unlabelled(data: PreparedData) -> Iterable[DataGuardFinding]:
         )
 
 
-def _imbalance(data: PreparedData) -> Iterable[DataGuardFinding]:
+def _imbalance(data: PreparedData, *, weighed: bool) -> Iterable[DataGuardFinding]:
     counts = np.bincount(data.codes)
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     if counts[smallest] < IMBALANCE * counts[largest]:
@@ -98,7 +100,8 @@ def _imbalance(data: PreparedData) -> Iterable[DataGuardFinding]:
             "warning",
             f"class {data.classes[smallest]!r} has {counts[smallest]:,} rows ({share:.1%}); always answering "
             f"{data.classes[largest]!r} is right in {always:.1%} of the rows.",
-            "kept as it is; judge by AUC or norm_macro_recall rather than by accuracy",
+            ("learned with class_weights" if weighed else "kept as it is (class_weights would change that)")
+            + "; judge by AUC or norm_macro_recall rather than by accuracy",
             [data.label.name],
         )
 

@@ -15,25 +15,30 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
 from azureml_local.automl import catalog
+from azureml_local.automl.custom_classifier import CustomTask
 from azureml_local.automl.linear import OneHotLogisticRegression
+from azureml_local.automl.row_weights import CLASS_WEIGHT
 
 Matrix = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
-CLASS_WEIGHT = "class_weight"
-"""The one parameter that every algorithm has: `balanced` weighs each row by the inverse of its class's share."""
-
 
 @dataclass(frozen=True)
 class Candidate:
-    """One thing to try. `parameters` are those of the library's own classifier, and optionally `class_weight`."""
+    """One thing to try. `parameters` are those of the library's own classifier, and optionally `class_weight`.
+
+    A custom pipeline has a `task`, and its name for the algorithm. `limit_seconds` bounds the wall time of its trial.
+    """
 
     algorithm: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    task: CustomTask | None = None
+    limit_seconds: float | None = None
 
     def described(self) -> dict[str, str]:
-        """The parameters as text, floats to six significant digits."""
-        return {
+        """The parameters as text, floats to six significant digits; of a custom pipeline the steps, too."""
+        steps = {} if self.task is None else self.task.described()
+        return steps | {
             name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in self.parameters.items()
         }
 
@@ -50,10 +55,8 @@ class FitOptions:
 def fit(candidate: Candidate, matrix: Matrix, codes: Codes, options: FitOptions) -> Any:
     """A fitted classifier with `predict_proba`; its classes are 0 to C-1, all of which `codes` must hold."""
     estimator = _build(candidate, matrix.shape, options)
-    weights = None
-    if candidate.parameters.get(CLASS_WEIGHT) == "balanced":
-        counts = np.bincount(codes)
-        weights = (len(codes) / (len(counts) * counts))[codes]
+    weighed = candidate.parameters.get(CLASS_WEIGHT)
+    weights = None if weighed is None else weighed.of_rows(codes)
     with threadpool_limits(options.threads):
         return estimator.fit(matrix, codes, sample_weight=weights)
 
@@ -66,6 +69,8 @@ def predict_probabilities(estimator: Any, matrix: Matrix, threads: int = 1) -> n
 
 
 def _build(candidate: Candidate, shape: tuple[int, ...], options: FitOptions) -> Any:
+    if candidate.task is not None:
+        return candidate.task.build(options.threads, options.seed)
     parameters = {name: value for name, value in candidate.parameters.items() if name != CLASS_WEIGHT}
     common: dict[str, Any] = {"random_state": options.seed, "n_jobs": options.threads}
     match candidate.algorithm:

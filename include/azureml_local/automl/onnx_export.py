@@ -7,8 +7,9 @@ summed. The label comes from the sum, with the same tie rule as in Python.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from azureml_local.automl.custom_classifier import CustomClassifier
 from azureml_local.automl.learners import predict_probabilities
 from azureml_local.automl.model import VotingModel, decide, tie_break
 from azureml_local.automl.onnx_members import INPUT, IR_VERSION, ML_OPSET, OPSET, to_onnx
+from azureml_local.automl.onnx_pipeline import PRECISIONS, pipeline_graph
 from azureml_local.features.spec import EncoderSpec
 from azureml_workspace.errors import WorkspaceError
 from azureml_workspace.records import ColumnKind
@@ -31,6 +34,8 @@ TIE_STEPS = (1e-5, 2e-5, 3e-5, 5e-5, 8e-5)
 them separates the rows at hand even when there are millions."""
 
 CHUNK = 50_000
+
+Converter = Callable[[], tuple[onnx.ModelProto, str]]
 
 logger = logging.getLogger(__name__)
 
@@ -62,21 +67,43 @@ class Export:
     max_difference: float
 
 
-def convert_member(estimator: Any, classes: int, matrix: npt.NDArray[np.float32], threads: int) -> ConvertedMember:
+def convert_member(estimator: Any, matrix: npt.NDArray[np.float32], threads: int) -> ConvertedMember:
     """The member with its graph, checked on every row of `matrix`.
 
     :raises ExportError: it cannot be converted, or the graph's probabilities are not those of the member.
     """
     expected = predict_probabilities(estimator, matrix, threads)
+    reasons: dict[str, ExportError] = {}
+    for convert in _ways(estimator, matrix.shape[1]):
+        try:
+            graph, output = _converted(convert, expected, matrix, threads)
+        except ExportError as error:
+            reasons[str(error)] = error
+        else:
+            return ConvertedMember(estimator, graph, output, expected)
+    raise ExportError("; ".join(reasons)) from next(iter(reasons.values()))
+
+
+def _ways(estimator: Any, features: int) -> list[Converter]:
+    """What may give the graph, best first."""
+    if isinstance(estimator, CustomClassifier):
+        return [partial(pipeline_graph, estimator, features, precisions) for precisions in PRECISIONS]
+    return [partial(to_onnx, estimator, features)]
+
+
+def _converted(
+    convert: Converter, expected: npt.NDArray[np.float64], matrix: npt.NDArray[np.float32], threads: int
+) -> tuple[onnx.ModelProto, str]:
     try:
-        graph, output = to_onnx(estimator, matrix.shape[1])
-        found = run_graph(_merge([(graph, output)], [1.0], classes, matrix.shape[1], 0.0), matrix, threads)[1]
+        graph, output = convert()
+        merged = _merge([(graph, output)], [1.0], expected.shape[1], matrix.shape[1], 0.0)
+        found = run_graph(merged, matrix, threads)[1]
     except Exception as error:  # converters raise anything
         raise ExportError(f"{type(error).__name__}: {str(error)[:300]}") from error
     difference = float(np.abs(found - expected).max())
     if not difference <= MAX_DIFFERENCE:
         raise ExportError(f"probabilities differ by {difference:.2g}")
-    return ConvertedMember(estimator, graph, output, expected)
+    return graph, output
 
 
 def merge_members(
@@ -152,11 +179,13 @@ def _merge(
     terms: list[str] = []
     for position, ((model, output), weight) in enumerate(zip(graphs, weights, strict=True)):
         prefix = f"m{position}_"
-        nodes.extend(_prefixed(node, prefix, number) for number, node in enumerate(_needed(model.graph, output)))
-        constants.extend(_renamed(tensor, prefix + tensor.name) for tensor in model.graph.initializer)
-        constants.append(numpy_helper.from_array(np.array(weight, dtype=np.float32), f"{prefix}weight"))
-        nodes.append(helper.make_node("Mul", [prefix + output, f"{prefix}weight"], [f"{prefix}term"]))
-        terms.append(f"{prefix}term")
+        needed = _needed(model.graph, output)
+        used = {name for node in needed for name in node.input}
+        nodes.extend(_prefixed(node, prefix, number) for number, node in enumerate(needed))
+        constants.extend(_renamed(one, prefix + one.name) for one in model.graph.initializer if one.name in used)
+        constants.append(numpy_helper.from_array(np.array(weight, dtype=np.float32), f"weight{position}"))
+        nodes.append(helper.make_node("Mul", [prefix + output, f"weight{position}"], [f"term{position}"]))
+        terms.append(f"term{position}")
     constants.append(numpy_helper.from_array(tie_break(classes, step).astype(np.float32), "tie_break"))
     nodes.append(helper.make_node("Sum", terms, ["probabilities"]))
     nodes.append(helper.make_node("Add", ["probabilities", "tie_break"], ["decided"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ IR_VERSION = 8
 """Read by every onnxruntime since 1.10, that of Azure's inference images included."""
 
 INPUT = "features"
-_TARGET = {"": OPSET, "ai.onnx.ml": ML_OPSET}
+TARGET = {"": OPSET, "ai.onnx.ml": ML_OPSET}
 
 
 def to_onnx(estimator: Any, features: int) -> tuple[onnx.ModelProto, str]:
@@ -44,8 +45,8 @@ def to_onnx(estimator: Any, features: int) -> tuple[onnx.ModelProto, str]:
     else:
         types = [(INPUT, FloatTensorType([None, features]))]
         if isinstance(estimator, HistGradientBoostingClassifier):
-            estimator = _floored_hist_gradient_boosting(estimator)
-        model = convert_sklearn(estimator, initial_types=types, options={"zipmap": False}, target_opset=_TARGET)
+            estimator = rounded_hist_gradient_boosting(estimator, floor_to_float32)
+        model = convert_sklearn(estimator, initial_types=types, options={"zipmap": False}, target_opset=TARGET)
     return model, model.graph.output[-1].name
 
 
@@ -61,6 +62,14 @@ def floor_to_float32(thresholds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return floored
 
 
+def raise_to_float32(thresholds: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The smallest float32 at least each threshold: float64 values that lie on a threshold stay on their side.
+
+    Boosting puts thresholds on values of the data where there are many; those are float64 behind a scaler.
+    """
+    return -floor_to_float32(-np.asarray(thresholds, dtype=np.float64))
+
+
 def _floored_booster(estimator: LGBMClassifier) -> Booster:
     def floor_line(match: re.Match[str]) -> str:
         return "threshold=" + " ".join(repr(float(value)) for value in floor_to_float32(match[1].split()))
@@ -71,12 +80,15 @@ def _floored_booster(estimator: LGBMClassifier) -> Booster:
     return Booster(model_str=re.sub(r"^threshold=(.+)$", floor_line, text, flags=re.MULTILINE))
 
 
-def _floored_hist_gradient_boosting(estimator: HistGradientBoostingClassifier) -> HistGradientBoostingClassifier:
-    floored = copy.deepcopy(estimator)
-    for trees in floored._predictors:
+def rounded_hist_gradient_boosting(
+    estimator: HistGradientBoostingClassifier, rounded: Callable[[npt.ArrayLike], npt.NDArray[np.float64]]
+) -> HistGradientBoostingClassifier:
+    """A copy whose thresholds are float32 values already, so that the conversion leaves them as they are."""
+    changed = copy.deepcopy(estimator)
+    for trees in changed._predictors:
         for tree in trees:
-            tree.nodes["num_threshold"] = floor_to_float32(tree.nodes["num_threshold"])
-    return floored
+            tree.nodes["num_threshold"] = rounded(tree.nodes["num_threshold"])
+    return changed
 
 
 def _convert_hist_gradient_boosting(scope: Any, operator: Any, container: Any) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from azureml_local.automl import catalog
-from azureml_local.automl.learners import CLASS_WEIGHT, Candidate
+from azureml_local.automl.learners import Candidate
+from azureml_local.automl.row_weights import CLASS_WEIGHT, Weighing
 
 BREADTH_ROWS = 10_000
 """Up to so many rows the algorithms that rarely win on large data are cheap enough to be tried anyway."""
@@ -49,12 +50,19 @@ class DataShape:
     classes: int
 
 
-def portfolio(models: Sequence[str], shape: DataShape, primary_metric: str, *, quick_first: bool) -> list[Candidate]:
+def portfolio(
+    models: Sequence[str],
+    shape: DataShape,
+    primary_metric: str,
+    *,
+    quick_first: bool,
+    weighed: Weighing | None = None,
+) -> list[Candidate]:
     """The first candidates, most promising first; with `quick_first` the cheapest of the boosted ones leads.
 
     `models` are the algorithms the run may try. The forests, the logistic regression and the tree are in it when there
     are at most 10,000 rows, or when some algorithm is not allowed; they lead where boosting is costly, with more
-    features than rows or more than 10 classes.
+    features than rows or more than 10 classes. All learn from rows that are `weighed`.
     """
     rows = shape.rows
     boosted = [
@@ -79,13 +87,15 @@ def portfolio(models: Sequence[str], shape: DataShape, primary_metric: str, *, q
         others = [candidate for candidate in breadth if candidate.algorithm in models]
         costly = shape.features > rows or shape.classes > MANY_CLASSES
         chosen = others + chosen if costly else chosen + others
+    if weighed is not None:
+        return [Candidate(one.algorithm, {**one.parameters, CLASS_WEIGHT: weighed}) for one in chosen]
     if primary_metric == "norm_macro_recall":
         # It counts every class alike, so models that do too have to be among the candidates.
         chosen = [
             variant
             for candidate in chosen
             for variant in (
-                Candidate(candidate.algorithm, {**candidate.parameters, CLASS_WEIGHT: "balanced"}),
+                Candidate(candidate.algorithm, {**candidate.parameters, CLASS_WEIGHT: Weighing()}),
                 candidate,
             )
         ]

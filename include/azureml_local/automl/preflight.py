@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from azureml_local.automl.catalog import select_models
+from azureml_local.automl.catalog import ALLOWED_MODELS, VOTING_ENSEMBLE, select_models
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings, ColumnSchema
+from azureml_workspace.records import AutoMLConfig, AutoMLSettings, ColumnSchema, require_classes
 
 MIN_ROWS = 50
 """Labelled rows below which no score of a cross-validation means anything."""
@@ -34,10 +34,22 @@ def check_submission(
     :raises InvalidRequest: names the value, what was expected and what to do.
     """
     settings.validate()
-    select_models(settings.allowed_models, settings.blocked_models)
+    check_names(settings)
     settings.require_columns([column.name for column in columns])
     label = next(column for column in columns if column.name == settings.label_column_name)
     _check_label(label, label_counts, rows)
+    require_classes(settings.class_weights, label.name, label_counts or {})
+
+
+def check_names(settings: AutoMLConfig) -> None:
+    """:raises InvalidRequest: a model is none that the engine has, or a custom pipeline is called like one of them."""
+    select_models(settings.allowed_models, settings.blocked_models)
+    taken = {name.lower() for name in (*ALLOWED_MODELS, VOTING_ENSEMBLE)}
+    for pipeline in settings.custom_pipelines:
+        if pipeline.name.lower() in taken:
+            raise InvalidRequest(
+                f"a custom pipeline is named {pipeline.name!r}, as a model of AutoML's is; give it another name."
+            )
 
 
 def _check_label(label: ColumnSchema, label_counts: Mapping[str, int] | None, rows: int) -> None:

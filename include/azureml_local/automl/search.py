@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -77,6 +78,7 @@ class Search:
         self._reserve = reserve
         self._on_trial = on_trial
         self._started: dict[int, tuple[Candidate, Tuner | None]] = {}
+        self._trial_limits: dict[int, Budget] = {}
         self._since_gain = 0
         self._grace = Budget(GRACE_SECONDS)
         self.trials: list[Trial] = []
@@ -128,9 +130,10 @@ class Search:
                     self._start(*step)
             if not self._pool.running:
                 return reason
-            outcomes = self._pool.wait(self._time_left())
+            outcomes = self._pool.wait(min(self._time_left(), self._least_trial_time_left()))
             for outcome in outcomes:
                 self._finish(outcome)
+            self._stop_overdue()
             if self._exit_score_reached():
                 reason = f"the exit score {self._settings.experiment_exit_score:g} is reached"
                 self._stop_running("the exit score was reached")
@@ -144,6 +147,16 @@ class Search:
             return left - self._reserve(self.trials)
         # Without any model yet the search may use the time kept for the work after it, and a little more.
         return max(left, self._grace.left)
+
+    def _least_trial_time_left(self) -> float:
+        """Seconds until the first of the running trials has used up its own limit."""
+        return min((limit.left for limit in self._trial_limits.values()), default=math.inf)
+
+    def _stop_overdue(self) -> None:
+        """A trial with a limit of its own is stopped at it: the search goes on without it."""
+        for ticket in [ticket for ticket, limit in self._trial_limits.items() if limit.left <= 0]:
+            limit = self._trial_limits[ticket].limit_seconds
+            self._finish(replace(self._pool.stop(ticket), error=f"stopped: it took longer than its {limit:.0f} s"))
 
     def _limit_reached(self, patience: int | None) -> str | None:
         started = len(self._started) + len(self.trials)
@@ -175,6 +188,8 @@ class Search:
     def _make_tuners(self) -> list[Tuner]:
         best: dict[str, Trial] = {}
         for trial in self.completed:
+            if trial.candidate.task is not None:
+                continue  # a custom pipeline is tried as it was given
             known = best.get(trial.candidate.algorithm)
             if known is None or (trial.score or 0.0) > (known.score or 0.0):
                 best[trial.candidate.algorithm] = trial
@@ -191,10 +206,13 @@ class Search:
     def _start(self, candidate: Candidate, tuner: Tuner | None) -> None:
         iteration = self._next_iteration
         self._started[iteration] = (candidate, tuner)
+        if candidate.limit_seconds is not None:
+            self._trial_limits[iteration] = Budget(candidate.limit_seconds)
         self._pool.submit(iteration, evaluate, self._shared, candidate, self._options)
 
     def _finish(self, outcome: Outcome) -> None:
         candidate, tuner = self._started.pop(outcome.ticket)
+        self._trial_limits.pop(outcome.ticket, None)
         result: TrialResult | None = outcome.value
         if result is None:
             trial = Trial(outcome.ticket, candidate, RunStatus.FAILED, outcome.seconds, error=outcome.error)
@@ -229,6 +247,7 @@ class Search:
     def _stop_running(self, why: str) -> None:
         for outcome in self._pool.stop_running():
             candidate, _ = self._started.pop(outcome.ticket)
+            self._trial_limits.pop(outcome.ticket, None)
             self._record(Trial(outcome.ticket, candidate, RunStatus.CANCELED, outcome.seconds, error=why))
 
     def _record(self, trial: Trial) -> None:

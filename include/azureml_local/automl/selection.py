@@ -46,20 +46,19 @@ def voting_ensemble(
     trials: Sequence[Trial],
     codes: npt.NDArray[np.int64],
     parts: npt.NDArray[np.int64],
-    primary_metric: str,
     iteration: int,
+    class_weights: npt.NDArray[np.float64] | None = None,
 ) -> BestChild | None:
     """The greedy ensemble of the completed trials, as child `iteration`; None when it is one trial only.
 
-    `codes` and `parts` are of the validated rows; see `cross_fit` for the parts.
+    `codes` and `parts` are of the validated rows; see `cross_fit` for the parts, `select_ensemble` for the weights.
     """
     completed = [trial for trial in trials if trial.probabilities is not None]
     predictions = [trial.probabilities for trial in completed if trial.probabilities is not None]
-    balanced = primary_metric == "norm_macro_recall"
-    chosen = select_ensemble(predictions, codes, class_balanced=balanced)
+    chosen = select_ensemble(predictions, codes, class_weights=class_weights)
     if len(chosen.members) < 2:
         return None
-    probabilities = cross_fit(predictions, codes, parts, class_balanced=balanced)
+    probabilities = cross_fit(predictions, codes, parts, class_weights=class_weights)
     return BestChild(
         iteration=iteration,
         algorithm=VOTING_ENSEMBLE,

@@ -44,7 +44,12 @@ class TrialResult:
 
 
 def evaluate(shared: SharedData, candidate: Candidate, options: FitOptions) -> TrialResult:
-    """Fit on every fold, predict the rest of it, score all predictions together."""
+    """Fit on every fold, predict the rest of it, score all predictions together.
+
+    A custom pipeline is converted to ONNX once, so that its own trial fails when that cannot be done.
+
+    :raises ExportError: it cannot be exported.
+    """
     started = time.monotonic()
     matrix, codes, plan = _load(shared.folder)
     probabilities = np.zeros((len(codes), shared.classes), dtype=np.float32)
@@ -53,6 +58,8 @@ def evaluate(shared: SharedData, candidate: Candidate, options: FitOptions) -> T
         learned, validated = plan.split(fold)
         before = time.monotonic()
         estimator = fit(candidate, matrix[learned], codes[learned], options)
+        if candidate.task is not None and fold == 0:
+            _require_convertible(estimator, matrix[validated], options.threads)
         fitting += time.monotonic() - before
         probabilities[validated] = predict_probabilities(estimator, matrix[validated], options.threads)
     scored = plan.validated_rows
@@ -64,6 +71,12 @@ def refit(shared: SharedData, candidate: Candidate, options: FitOptions) -> Any:
     """The candidate fitted on all rows."""
     matrix, codes, _ = _load(shared.folder)
     return fit(candidate, np.ascontiguousarray(matrix), codes, options)
+
+
+def _require_convertible(estimator: Any, matrix: npt.NDArray[np.float32], threads: int) -> None:
+    from azureml_local.automl.onnx_export import convert_member  # no other trial needs the converters
+
+    convert_member(estimator, matrix, threads)
 
 
 @lru_cache(maxsize=1)

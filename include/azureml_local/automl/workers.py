@@ -89,13 +89,16 @@ class WorkerPool:
 
     def stop_running(self) -> Sequence[Outcome]:
         """Kill the workers that are busy and replace them; gives the tasks that were under way."""
-        stopped = []
-        for position, worker in enumerate(self._workers):
-            if worker.ticket is not None:
-                stopped.append(Outcome(worker.ticket, None, "stopped", time.monotonic() - worker.since))
-                self._kill(worker)
-                self._workers[position] = self._start()
-        return stopped
+        return [self.stop(ticket) for ticket in self.running]
+
+    def stop(self, ticket: int) -> Outcome:
+        """Kill the worker that is busy with this task and replace it; gives the task, which must be under way."""
+        position = next(place for place, worker in enumerate(self._workers) if worker.ticket == ticket)
+        worker = self._workers[position]
+        seconds = time.monotonic() - worker.since
+        self._kill(worker)
+        self._workers[position] = self._start()
+        return Outcome(ticket, None, "stopped", seconds)
 
     def close(self) -> None:
         """Stop every process at once. Safe to call twice."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from azureml_local.automl.preflight import check_submission
+from azureml_local.jobs.pipeline_check import check_custom_pipelines
 from azureml_local.store.datasets import DatasetStore
 from azureml_local.store.runs import RunStore
 from azureml_workspace.records import AutoMLSettings, Run
@@ -28,6 +29,7 @@ class AutoMLRuns:
         content = self._datasets.content(storage_key)
         counts = self._datasets.label_counts(storage_key, settings.label_column_name)
         check_submission(settings, content.columns, counts, content.rows)
+        check_custom_pipelines(settings)
         return storage_key
 
     def submit(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLConfig, PipelineDefinition
+from azureml_workspace.records import AutoMLConfig, PipelineDefinition, read_pipelines
 from azureml_workspace.texts import LONGEST_SHOWN, shown
 
 _EXAMPLE = '{"name": "retrain", "automl": {"dataset_name": ...}, "model_name": ..., "experiment_name": ...}'
@@ -26,6 +26,7 @@ def read_definition(body: bytes) -> PipelineDefinition:
     automl = given.get("automl")
     if isinstance(automl, dict):
         _require_fields_of(AutoMLConfig, automl, "its part `automl`")
+        read_pipelines(automl.get("custom_pipelines", ()))
     return PipelineDefinition.from_dict(given)
 
 

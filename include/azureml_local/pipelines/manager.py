@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from azureml_local.automl.catalog import select_models
+from azureml_local.automl.preflight import check_names
 from azureml_local.files import read_json
+from azureml_local.jobs.pipeline_check import check_custom_pipelines
 from azureml_local.jobs.results import require_completed
 from azureml_local.jobs.submission import AutoMLRuns
 from azureml_local.paths import Home
@@ -82,11 +83,12 @@ class PipelineManager:
     def check(self, definition: PipelineDefinition) -> None:
         """:raises InvalidRequest: no run of it could work, as models, data and compute targets are now."""
         definition.automl.validate()
-        select_models(definition.automl.allowed_models, definition.automl.blocked_models)
+        check_names(definition.automl)
         with _missing_as_invalid(definition.name):
             dataset = self._datasets.get(definition.automl.dataset_name, definition.dataset_version)
             self._computes.require(definition.automl.compute_target)
         definition.automl.require_columns([column.name for column in dataset.columns])
+        check_custom_pipelines(definition.automl)
 
     def set_status(self, pipeline_id: str, status: PipelineStatus) -> PublishedPipeline:
         """Enable or disable one version. :raises NotFound:"""

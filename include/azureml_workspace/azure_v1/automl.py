@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from azureml_workspace.azure_v1.automl_checks import check_submission
+from azureml_workspace.azure_v1.automl_checks import check_submission, refuse_what_only_the_local_one_has
 from azureml_workspace.azure_v1.automl_documents import (
     DATASET_PROPERTY,
     ROWS_PROPERTY,
@@ -42,6 +42,7 @@ class AutoMLCalls(ComputeCalls, DatasetCalls, RunFileCalls):
     def submit_automl(self, settings: AutoMLSettings, *, submission_key: str) -> Run:
         """Check what can be checked here, then let the SDK submit: AutoML itself checks the data."""
         settings.validate()
+        refuse_what_only_the_local_one_has(settings)
         found = self._submissions.submitted(submission_key)
         if found is not None:
             return self._record(found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from azureml_workspace.data.profile import ColumnProfile, DataProfile
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings
+from azureml_workspace.records import UNWEIGHTED, AutoMLConfig, AutoMLSettings
+from azureml_workspace.texts import shown
 
 MODELS = (
     "AveragedPerceptronClassifier",
@@ -29,6 +30,22 @@ MODELS = (
 LEAST_MINUTES = 15
 LEAST_ROWS = 50
 """Limits of AutoML on Azure; it is no use to submit a run that breaks them."""
+
+
+def refuse_what_only_the_local_one_has(config: AutoMLConfig) -> None:
+    """:raises InvalidRequest: it asks for what AutoML on Azure has no setting for."""
+    if config.custom_pipelines:
+        names = ", ".join(repr(pipeline.name) for pipeline in config.custom_pipelines)
+        raise InvalidRequest(
+            f"custom_pipelines holds {names}; AutoML on Azure takes no pipelines of one's own, only the local backend "
+            "does. Leave it empty, or use a connection with the backend 'local'."
+        )
+    if config.class_weights != UNWEIGHTED:
+        raise InvalidRequest(
+            f"class_weights is {shown(str(config.class_weights))}; AutoML on Azure weighs rows by a column of the data "
+            "only, and the local backend alone weighs classes. Give 'none', or choose the primary metric "
+            "norm_macro_recall, which counts classes alike."
+        )
 
 
 def check_submission(settings: AutoMLSettings, profile: DataProfile, *, is_own_cloud: bool) -> ColumnProfile:

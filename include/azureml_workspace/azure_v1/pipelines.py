@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from azureml_workspace.azure_v1.automl import AutoMLCalls
-from azureml_workspace.azure_v1.automl_checks import check_submission
+from azureml_workspace.azure_v1.automl_checks import check_submission, refuse_what_only_the_local_one_has
 from azureml_workspace.azure_v1.published import Endpoint, Entity, Origin, PublishedPipelines
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, WorkspaceError
 from azureml_workspace.records import PipelineDefinition, PublishedPipeline
@@ -34,6 +34,7 @@ class PipelineCalls(AutoMLCalls):
         A version that was published and never reached its endpoint (this process died in between) is taken up.
         """
         definition.validate()
+        refuse_what_only_the_local_one_has(definition.automl)
         endpoint = self._published.endpoint(definition.name)
         versions = [entity for entity in self._published.list_all() if _is_version(entity, definition.name)]
         in_endpoint = set() if endpoint is None else set(endpoint.pipelines.values())

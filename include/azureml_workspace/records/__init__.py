@@ -10,7 +10,15 @@ from azureml_workspace.records.automl import (
     PrimaryMetric,
 )
 from azureml_workspace.records.base import Record
+from azureml_workspace.records.class_weights import BALANCED, UNWEIGHTED, ClassWeights, require_classes
 from azureml_workspace.records.compute import ComputeTarget
+from azureml_workspace.records.custom_pipeline import (
+    CustomPipeline,
+    PipelineStep,
+    close_match,
+    is_nested_step,
+    read_pipelines,
+)
 from azureml_workspace.records.dataset import ColumnKind, ColumnSchema, DatasetFile, DatasetSource, DatasetVersion
 from azureml_workspace.records.document import (
     MAX_DOCUMENT_BYTES,
@@ -52,20 +60,24 @@ from azureml_workspace.records.service import (
 
 __all__ = [
     "AUTOML_STEP",
+    "BALANCED",
     "LATEST",
     "MAX_DOCUMENT_BYTES",
     "MAX_INPUT_ROWS",
     "PIPELINE_PARAMETERS",
     "PRIMARY_METRICS",
     "REGISTER_STEP",
+    "UNWEIGHTED",
     "AutoMLConfig",
     "AutoMLProgress",
     "AutoMLResult",
     "AutoMLSettings",
     "ChildRun",
+    "ClassWeights",
     "ColumnKind",
     "ColumnSchema",
     "ComputeTarget",
+    "CustomPipeline",
     "DataGuardFinding",
     "DatasetFile",
     "DatasetSource",
@@ -77,6 +89,7 @@ __all__ = [
     "ModelVersion",
     "PipelineDefinition",
     "PipelineResult",
+    "PipelineStep",
     "PipelineSubmission",
     "PrimaryMetric",
     "PublishedPipeline",
@@ -87,8 +100,12 @@ __all__ = [
     "ServiceKeys",
     "StepRun",
     "WebService",
+    "close_match",
     "document_content",
     "document_text",
+    "is_nested_step",
+    "read_pipelines",
+    "require_classes",
     "validate_compute_name",
     "validate_dataset_name",
     "validate_document_path",

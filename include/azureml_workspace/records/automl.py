@@ -9,6 +9,8 @@ from typing import Literal, Self, get_args
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records.base import Record, check_whole_number
+from azureml_workspace.records.class_weights import UNWEIGHTED, ClassWeights, validate_class_weights
+from azureml_workspace.records.custom_pipeline import CustomPipeline, validate_pipelines
 from azureml_workspace.records.names import validate_compute_name, validate_dataset_name, validate_experiment_name
 from azureml_workspace.texts import shown
 
@@ -33,7 +35,9 @@ class AutoMLConfig(Record):
     most).
     `iterations` bounds the trials (None: only time bounds them). `n_cross_validations` and `validation_size`
     (share of the rows, 0 to 1) exclude each other; with neither the engine chooses and reports what it chose.
-    `exclude_columns` are never shown to a model (for example a leakage suspect).
+    `exclude_columns` are never shown to a model (for example a leakage suspect). With `class_weights` every model
+    learns from weighted rows, while all metrics count each row alike. `custom_pipelines` are tried first, beside the
+    models of AutoML's own, and count among the `iterations`.
     """
 
     dataset_name: str
@@ -49,6 +53,8 @@ class AutoMLConfig(Record):
     validation_size: float | None = None
     experiment_exit_score: float | None = None
     exclude_columns: tuple[str, ...] = ()
+    class_weights: ClassWeights = UNWEIGHTED
+    custom_pipelines: tuple[CustomPipeline, ...] = ()
     compute_target: str = "cpu-cluster"
     seed: int = 42
 
@@ -62,11 +68,13 @@ class AutoMLConfig(Record):
         self._validate_names()
         self._validate_limits()
         self._validate_validation()
+        validate_class_weights(self.class_weights)
+        self._validate_custom_pipelines()
 
     def require_columns(self, names: Sequence[str]) -> None:
         """Check against the columns of the data.
 
-        :raises InvalidRequest: the label is none of them, or what is left out is none or leaves nothing.
+        :raises InvalidRequest: the label is none of them, or what is left out or chosen is none or leaves nothing.
         """
         if self.label_column_name not in names:
             raise InvalidRequest(
@@ -78,6 +86,12 @@ class AutoMLConfig(Record):
             raise InvalidRequest(f"exclude_columns names {unknown[0]!r}; the dataset has no such column.")
         if not set(names) - set(self.exclude_columns) - {self.label_column_name}:
             raise InvalidRequest("no column is left to learn from; the dataset needs at least one besides the label.")
+        for pipeline in self.custom_pipelines:
+            for column in pipeline.columns:
+                if column not in names:
+                    raise InvalidRequest(
+                        f"custom pipeline {pipeline.name!r} wants column {column!r}; the dataset has no such column."
+                    )
 
     def _validate_names(self) -> None:
         if not self.label_column_name.strip():
@@ -108,6 +122,20 @@ class AutoMLConfig(Record):
             check_whole_number(name, getattr(self, name), least)
         if self.experiment_exit_score is not None and not math.isfinite(self.experiment_exit_score):
             raise InvalidRequest(f"experiment_exit_score is {self.experiment_exit_score}; give a number.")
+
+    def _validate_custom_pipelines(self) -> None:
+        validate_pipelines(self.custom_pipelines)
+        for pipeline in self.custom_pipelines:
+            hidden = sorted(set(pipeline.columns) & {self.label_column_name, *self.exclude_columns})
+            if hidden:
+                why = "is the label" if hidden[0] == self.label_column_name else "is in exclude_columns"
+                raise InvalidRequest(f"custom pipeline {pipeline.name!r} wants column {hidden[0]!r}, which {why}.")
+        count = len(self.custom_pipelines)
+        if count and self.iterations is not None and self.iterations <= count:
+            raise InvalidRequest(
+                f"iterations is {self.iterations}, and {count} of them are custom_pipelines; give at least "
+                f"{count + 1}, so that AutoML tries a model of its own."
+            )
 
     def _validate_validation(self) -> None:
         if self.n_cross_validations is not None and self.validation_size is not None:

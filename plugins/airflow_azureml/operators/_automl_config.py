@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._sources import check_column
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLConfig, ComputeTarget
+from azureml_workspace.records import UNWEIGHTED, AutoMLConfig, ComputeTarget, read_pipelines
 
 if TYPE_CHECKING:
-    from azureml_workspace.records import DatasetVersion
+    from azureml_workspace.records import ClassWeights, CustomPipeline, DatasetVersion
 
 
 class AutoMLArguments(Protocol):
@@ -28,6 +30,8 @@ class AutoMLArguments(Protocol):
     validation_size: Any
     experiment_exit_score: Any
     exclude_columns: Any
+    class_weights: Any
+    custom_pipelines: Any
     compute_target: Any
     vm_size: Any
     max_nodes: Any
@@ -58,6 +62,8 @@ def automl_config(given: AutoMLArguments, dataset_name: str) -> AutoMLConfig:
         validation_size=optional(arguments.number, "validation_size", given.validation_size),
         experiment_exit_score=optional(arguments.number, "experiment_exit_score", given.experiment_exit_score),
         exclude_columns=arguments.names("exclude_columns", given.exclude_columns),
+        class_weights=_class_weights(given.class_weights),
+        custom_pipelines=_custom_pipelines(given.custom_pipelines),
         compute_target=arguments.text("compute_target", given.compute_target),
         seed=arguments.integer("seed", given.seed),
     )
@@ -81,9 +87,38 @@ def limit_seconds(config: AutoMLConfig, queue_timeout_minutes: Any) -> float:
 
 
 def check_columns(config: AutoMLConfig, dataset: DatasetVersion) -> None:
-    """:raises InvalidRequest: the label or an excluded column is none of the dataset's."""
+    """:raises InvalidRequest: the label, an excluded column or one of a custom pipeline is none of the dataset's."""
     columns = [column.name for column in dataset.columns]
     where = f"dataset {dataset.name} version {dataset.version}"
     check_column("label_column_name", config.label_column_name, columns, where=where)
     for column in config.exclude_columns:
         check_column("exclude_columns", column, columns, where=where)
+    for pipeline in config.custom_pipelines:
+        for column in pipeline.columns:
+            check_column(f"custom pipeline {pipeline.name}", column, columns, where=where)
+
+
+def _class_weights(value: Any) -> ClassWeights:
+    """A word, or a mapping of labels to weights, which may be JSON as text. Nothing is none."""
+    if arguments.is_absent(value):
+        return UNWEIGHTED
+    given = _parsed("class_weights", value) if isinstance(value, str) and value.lstrip().startswith("{") else value
+    if isinstance(given, Mapping):
+        return {str(label): arguments.number(f"class_weights[{label!r}]", weight) for label, weight in given.items()}
+    return arguments.text("class_weights", given)
+
+
+def _custom_pipelines(value: Any) -> tuple[CustomPipeline, ...]:
+    """A list of objects, which may be JSON as text. Nothing, or an empty text, is none."""
+    if arguments.is_absent(value):
+        return ()
+    return read_pipelines(_parsed("custom_pipelines", value) if isinstance(value, str) else value)
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{name} is {text[:100]!r}, which is not JSON ({error}); in a template write {{{{ ... | tojson }}}}."
+        ) from error

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from pydantic import JsonValue
 
-    from azureml_workspace.records import AutoMLResult, ModelVersion, Run
+    from azureml_workspace.records import AutoMLResult, CustomPipeline, ModelVersion, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,9 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
     :param validation_size: share of the rows held out; excludes `n_cross_validations` (default: the engine chooses).
     :param experiment_exit_score: stop when the primary metric reaches it (default none).
     :param exclude_columns: columns no model may see (default none).
+    :param class_weights: none (default), balanced, or a weight for each label, as a mapping or as JSON; local backend.
+    :param custom_pipelines: scikit-learn pipelines that compete with AutoML's models, as `CustomPipeline` records, as
+        objects of their fields, or as a JSON list of those (default none); local backend.
     :param compute_target: the cluster to run on, made when it does not exist (default cpu-cluster).
     :param vm_size: machine size of a cluster that is made (default STANDARD_DS12_V2).
     :param max_nodes: nodes of a cluster that is made (default 1).
@@ -108,6 +111,8 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         validation_size: float | str | None = None,
         experiment_exit_score: float | str | None = None,
         exclude_columns: Sequence[str] | str = (),
+        class_weights: str | Mapping[str, float] = "none",
+        custom_pipelines: Sequence[CustomPipeline | Mapping[str, Any]] | str = (),
         compute_target: str = "cpu-cluster",
         vm_size: str = "STANDARD_DS12_V2",
         max_nodes: int | str = 1,
@@ -133,6 +138,8 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         self.validation_size = validation_size
         self.experiment_exit_score = experiment_exit_score
         self.exclude_columns = exclude_columns
+        self.class_weights = class_weights
+        self.custom_pipelines = custom_pipelines
         self.compute_target = compute_target
         self.vm_size = vm_size
         self.max_nodes = max_nodes

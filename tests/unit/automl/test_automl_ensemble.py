@@ -51,7 +51,9 @@ def test_balanced_classes_change_the_choice() -> None:
     codes = np.array([0] * 9 + [1])
     for_many, for_few = _probabilities([0.1] * 9 + [0.2]), _probabilities([0.4] * 9 + [0.9])
     assert select_ensemble([for_many, for_few], codes, picks=1).members == ((0, 1.0),)
-    assert select_ensemble([for_many, for_few], codes, picks=1, class_balanced=True).members == ((1, 1.0),)
+    assert select_ensemble([for_many, for_few], codes, picks=1, class_weights=1 / np.bincount(codes)).members == (
+        (1, 1.0),
+    )
 
 
 def test_cross_fitted_weights_do_not_profit_from_the_rows_they_are_scored_on() -> None:

@@ -50,7 +50,7 @@ def _export(data: PreparedData, members: list[tuple[Any, float]]) -> onnx_export
 def _merged(
     data: PreparedData, members: list[tuple[Any, float]], classes: tuple[str, ...], label_kind: Any
 ) -> onnx_export.Export:
-    converted = [(convert_member(member, len(classes), data.matrix, 1), weight) for member, weight in members]
+    converted = [(convert_member(member, data.matrix, 1), weight) for member, weight in members]
     return merge_members(
         converted, spec=data.spec, classes=classes, label_kind=label_kind, matrix=data.matrix, threads=1
     )
@@ -115,10 +115,10 @@ def test_exact_ties_go_to_the_first_class_in_both() -> None:
 def test_a_member_that_cannot_be_exported_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     data = _data(2)
     with pytest.raises(ExportError, match="_Coin"):
-        convert_member(_Coin(), 2, data.matrix, 1)
+        convert_member(_Coin(), data.matrix, 1)
     monkeypatch.setattr(onnx_export, "MAX_DIFFERENCE", -1.0)
     with pytest.raises(ExportError, match="probabilities differ by"):
-        convert_member(_fitted(data, ["DecisionTree"])[0][0], 2, data.matrix, 1)
+        convert_member(_fitted(data, ["DecisionTree"])[0][0], data.matrix, 1)
 
 
 def test_a_graph_with_other_labels_fails_loudly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def _trials(count: int, seed: int) -> list[Trial]:
 
 def test_the_ensembles_metrics_are_the_cross_fitted_ones() -> None:
     trials = _trials(30, seed=0)
-    ensemble = voting_ensemble(trials, CODES, PARTS, "AUC_weighted", 30)
+    ensemble = voting_ensemble(trials, CODES, PARTS, 30)
     assert ensemble is not None
     expected = cross_fit([t.probabilities for t in trials if t.probabilities is not None], CODES, PARTS)
     assert (ensemble.probabilities == expected).all()
@@ -50,7 +50,7 @@ def test_the_ensembles_metrics_are_the_cross_fitted_ones() -> None:
 
 def test_a_single_trial_is_no_ensemble() -> None:
     trials = _trials(1, seed=0)
-    assert voting_ensemble(trials, CODES, PARTS, "AUC_weighted", 1) is None
+    assert voting_ensemble(trials, CODES, PARTS, 1) is None
     assert best_single(trials).metrics == trials[0].metrics
 
 
