@@ -141,10 +141,10 @@ def read_pipelines(given: object) -> tuple[CustomPipeline, ...]:
 
 
 def close_match(name: str, known: Iterable[str]) -> str:
-    """A hint for a name that is none of `known`: the likeliest one, or all."""
+    """A hint for a name that is none of `known`: the likeliest ones, or all."""
     names = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    return f"did you mean {names[near[0]]!r}?" if near else f"there are {', '.join(names.values()) or 'none'}."
+    near = " or ".join(repr(names[one]) for one in difflib.get_close_matches(name.lower(), names, n=3))
+    return f"did you mean {near}?" if near else f"there are {', '.join(names.values()) or 'none'}."
 
 
 def _read_pipeline(place: str, item: object) -> CustomPipeline:
