@@ -61,6 +61,9 @@ class Workspace(Protocol):
     ) -> DatasetVersion:
         """Register the file's content as the next version of `name`, or find the version that holds it already.
 
+        The same bytes, read with the same separator and encoding, are the same content. `tags` are added to those of a
+        version that is found: a tag of the same name gets the new value, the others stay.
+
         :raises InvalidRequest: the file is missing, empty or cannot be read as delimited text.
         """
         ...
@@ -74,11 +77,17 @@ class Workspace(Protocol):
         ...
 
     def list_dataset_versions(self, name: str) -> list[DatasetVersion]:
-        """Every version of `name`, the oldest first; none when there is no such dataset."""
+        """Every version of `name`, the oldest first; none when there is no such dataset.
+
+        Versions that were registered by other means, of which an adapter knows neither rows nor kinds, are left out.
+        """
         ...
 
     def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
-        """Fetch a version's rows as a file in `folder`, which exists. :raises NotFound: :raises StorageFull:"""
+        """Fetch a version's rows as a file in `folder`, which exists: whole, or not at all. A second time replaces it.
+
+        :raises NotFound: :raises StorageFull:
+        """
         ...
 
     # Compute and runs
@@ -136,6 +145,8 @@ class Workspace(Protocol):
     def register_model(self, name: str, run_id: str, *, tags: Mapping[str, str] | None = None) -> ModelVersion:
         """Register the best model of a completed run; registering the same run again finds that version.
 
+        `tags` are added to those of a version that is found, as `register_dataset` does.
+
         :raises RunFailed: the run has no model. :raises NotFound:
         """
         ...
@@ -157,7 +168,8 @@ class Workspace(Protocol):
     def write_document(self, path: str, content: Mapping[str, Any], *, expected: str | None) -> Document:
         """Replace the document whose etag is `expected`; None: make it, it must not exist yet.
 
-        A repeated call whose first answer was lost ends as a Conflict: read it again, it may be one's own.
+        The call finds its own write when only the answer was lost. A caller who repeats it all the same (after an
+        error that may pass, in another process) meets a Conflict: read it again, it may be one's own.
 
         :raises Conflict: somebody else wrote it, or made it, meanwhile.
         :raises NotFound: there is none to replace.

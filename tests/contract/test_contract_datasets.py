@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.contract.conftest import LABEL, Trained, write_rows
 
-from azureml_workspace.errors import InvalidRequest, NotFound
+from azureml_workspace.errors import InvalidRequest, NotFound, StorageFull
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import DatasetSource
 
@@ -165,6 +166,21 @@ def test_what_cannot_be_downloaded_leaves_nothing(workspace: Workspace, tmp_path
     with pytest.raises(NotFound):
         workspace.download_dataset("contract-nobody", 1, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_a_download(workspace: Workspace, tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.csv", 400)
+    dataset = workspace.register_dataset("contract-room", DatasetSource(path=str(tmp_path / "a.csv")))
+    folder = tmp_path / "there"
+    folder.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(StorageFull):
+            workspace.download_dataset("contract-room", dataset.version, folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(folder.iterdir()) == []
 
 
 def test_unknown(workspace: Workspace, trained: Trained) -> None:

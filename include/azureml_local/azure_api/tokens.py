@@ -57,12 +57,17 @@ class TokenIssuer:
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
-    def check(self, token: str) -> str:
-        """Who the token is for. :raises Unauthorized: it has expired, or is not one of this server."""
+    def check(self, token: str, *, audience: str | None = None) -> str:
+        """Who the token is for. `audience`: what it has to be for, None for anything.
+
+        :raises Unauthorized: it has expired, is not one of this server, or for something else.
+        """
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options={"verify_aud": False})
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("the access token has expired; sign in again.") from error
         except jwt.InvalidTokenError as error:
             raise Unauthorized("the access token is not one of this server; sign in here.") from error
+        if audience is not None and str(claims["aud"]).rstrip("/") != audience:
+            raise Unauthorized(f"the access token is for {claims['aud']}, and has to be for {audience}.")
         return str(claims["sub"])

@@ -35,11 +35,19 @@ def read_document(path: str, workspace: WorkspaceDependency) -> dict[str, Any]:
 
 @router.put("/{path:path}", openapi_extra=_CONTENT)
 async def write_document(
-    path: str, request: Request, workspace: WorkspaceDependency, expected: Annotated[str | None, Query()] = None
+    path: str,
+    request: Request,
+    workspace: WorkspaceDependency,
+    expected: str | None = None,
+    etag: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> dict[str, Any]:
-    """Replace the document whose etag is `expected`; without it, make the document, which must not exist yet."""
+    """Replace the document whose etag is `expected`; without it, make the document, which must not exist yet.
+
+    A writer that repeats lost requests chooses the new `etag`, a random one that nobody had before: a repeated request
+    then finds that it was carried out.
+    """
     content = document_content(path, await request.body())
-    written: Document = await run_in_threadpool(workspace.documents.write, path, content, expected)
+    written: Document = await run_in_threadpool(workspace.documents.write, path, content, expected=expected, etag=etag)
     return written.to_dict()
 
 

@@ -36,8 +36,13 @@ class DocumentStore:
         with self._database.read() as session:
             return _record(_require(session, path))
 
-    def write(self, path: str, content: Mapping[str, Any], expected: str | None) -> Document:
+    def write(
+        self, path: str, content: Mapping[str, Any], *, expected: str | None, etag: str | None = None
+    ) -> Document:
         """Replace the document whose etag is `expected`; None: make it.
+
+        `etag` is the new one, when the writer chose one: a document that has it already is what this writer wrote, in
+        an attempt whose answer was lost.
 
         :raises Conflict: another one is there. :raises NotFound: there is none to replace.
         :raises InvalidRequest: that is no path, or no content. :raises StorageFull:
@@ -46,12 +51,14 @@ class DocumentStore:
         text = document_text(path, content).decode()
         with self._database.write() as session:
             row = session.get(DocumentRow, path) if expected is None else _require(session, path)
+            if row is not None and row.etag == etag:
+                return _record(row)
             _require_etag(path, row, expected)
             if row is None:
                 row = DocumentRow(path=path)
                 session.add(row)
             # Never used twice, also not for the same content: whoever saw an earlier one has not seen this one.
-            row.etag = uuid.uuid4().hex
+            row.etag = etag or uuid.uuid4().hex
             row.content = text
             row.updated_at = datetime.now(UTC)
             return _record(row)

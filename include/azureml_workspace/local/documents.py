@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
+from uuid import uuid4
 
 from azureml_workspace.local.answers import record
 from azureml_workspace.local.client import ControlPlane
@@ -23,9 +24,10 @@ class DocumentCalls:
         return record(Document, self._server.json("GET", _document(path)))
 
     def write_document(self, path: str, content: Mapping[str, Any], *, expected: str | None) -> Document:
-        """Make or replace one document."""
+        """Make or replace one document, with an etag chosen here, by which a repeated request is known again."""
         route, text = _document(path), document_text(path, content)
-        answer = self._server.json("PUT", route, query={"expected": expected}, upload=lambda: BytesIO(text))
+        query = {"expected": expected, "etag": uuid4().hex}
+        answer = self._server.json("PUT", route, query=query, upload=lambda: BytesIO(text))
         return record(Document, answer)
 
     def delete_document(self, path: str, *, expected: str) -> None:

@@ -37,6 +37,8 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "register_dataset": lambda w, data: w.register_dataset("swept", DatasetSource(path=str(data))),
     "get_dataset": lambda w, _: w.get_dataset("swept"),
     "take_rows": lambda w, _: w.take_rows("swept", 1, 2),
+    "list_dataset_versions": lambda w, _: w.list_dataset_versions("swept"),
+    "download_dataset": lambda w, data: w.download_dataset("swept", 1, data.parent),
     "ensure_compute": lambda w, _: w.ensure_compute(ComputeTarget(name="swept")),
     "submit_automl": lambda w, _: w.submit_automl(SETTINGS, submission_key="swept"),
     "get_run": lambda w, _: w.get_run("swept-run"),
@@ -50,6 +52,11 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "run_log": lambda w, _: w.run_log("swept-run", "logs/job.log"),
     "register_model": lambda w, _: w.register_model("swept", "swept-run"),
     "get_model": lambda w, _: w.get_model("swept"),
+    "list_model_versions": lambda w, _: w.list_model_versions("swept"),
+    "read_document": lambda w, _: w.read_document("swept/a"),
+    "write_document": lambda w, _: w.write_document("swept/a", {}, expected=None),
+    "delete_document": lambda w, _: w.delete_document("swept/a", expected="0x1"),
+    "list_documents": lambda w, _: w.list_documents("swept"),
     "publish_pipeline": lambda w, _: w.publish_pipeline(
         PipelineDefinition(name="swept", experiment_name="swept", model_name="swept", automl=CONFIG)
     ),

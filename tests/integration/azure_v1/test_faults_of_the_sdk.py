@@ -81,11 +81,12 @@ def test_a_trouble_that_lasts_ends_at_the_deadline_at_the_latest(wire: WireServe
     create(sdk, "after")
 
 
-def test_throttled_is_told_long_before_the_deadline(wire: WireServer, opened: AzureWorkspace) -> None:
+def test_throttled_is_told_long_before_the_deadline(wire: WireServer, opened: AzureWorkspace, tmp_path: Path) -> None:
     """The SDK by itself repeats in silence for 224 s."""
+    (tmp_path / "rows.csv").write_text("x,y\n1,2\n")
     wire.script.add(r"/dataset/", answers(429))
     with pytest.raises(Throttled):
-        opened.get_dataset("throttled")
+        opened.register_dataset("throttled", DatasetSource(path=str(tmp_path / "rows.csv")))
 
 
 def test_a_process_that_is_late_is_ended(wire: WireServer, sdk: SdkProcess) -> None:

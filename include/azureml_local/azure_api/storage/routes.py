@@ -15,7 +15,7 @@ from azureml_local.azure_api.storage.conditions import write_condition
 from azureml_local.azure_api.storage.listing import list_blobs
 from azureml_local.azure_api.storage.reading import content_response, properties_response
 from azureml_local.azure_api.storage.refusals import API_VERSION, StorageRefusal, not_found
-from azureml_local.azure_api.storage.service import CONTAINERS, Storage
+from azureml_local.azure_api.storage.service import CONTAINERS
 from azureml_local.azure_api.storage.writing import put
 from azureml_local.azure_api.surface import Surface
 from azureml_workspace.errors import StorageFull
@@ -25,15 +25,15 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 def routes(surface: Surface) -> list[Route]:
     """Every container and what is in it."""
-    storage = surface.storage
     return [
         route
         for container in CONTAINERS
-        for route in (*_container_routes(storage, container), *_blob_routes(storage, container))
+        for route in (*_container_routes(surface, container), *_blob_routes(surface, container))
     ]
 
 
-def _container_routes(storage: Storage, container: str) -> list[Route]:
+def _container_routes(surface: Surface, container: str) -> list[Route]:
+    storage = surface.storage
     headers = {"x-ms-version": API_VERSION}
 
     async def read(request: Request) -> Response:
@@ -51,7 +51,7 @@ def _container_routes(storage: Storage, container: str) -> list[Route]:
         raise StorageRefusal(409, "ContainerAlreadyExists", "The specified container already exists.")
 
     async def allowed(request: Request) -> None:
-        await run_in_threadpool(check_access, request, storage.account, container, None)
+        await run_in_threadpool(check_access, request, storage.account, surface.issuer, container, None)
         if request.query_params.get("restype") != "container":
             raise StorageRefusal(400, "InvalidQueryParameterValue", "restype=container is missing.")
 
@@ -61,7 +61,9 @@ def _container_routes(storage: Storage, container: str) -> list[Route]:
     ]
 
 
-def _blob_routes(storage: Storage, container: str) -> list[Route]:
+def _blob_routes(surface: Surface, container: str) -> list[Route]:
+    storage = surface.storage
+
     async def read(request: Request) -> Response:
         name = await allowed(request)
         if request.query_params.get("comp", "") not in {"", "metadata" if request.method == "HEAD" else ""}:
@@ -84,7 +86,7 @@ def _blob_routes(storage: Storage, container: str) -> list[Route]:
 
     async def allowed(request: Request) -> str:
         name = _blob_name(request)
-        await run_in_threadpool(check_access, request, storage.account, container, name)
+        await run_in_threadpool(check_access, request, storage.account, surface.issuer, container, name)
         return name
 
     path = f"/{container}/{{name:path}}"
