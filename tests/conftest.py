@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.azure_server import AzureServer
+from tests.azurite_server import AzuriteServer
 from tests.local_server import LocalServer
 
 
@@ -27,6 +28,16 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServ
     """One local Azure ML that answers the Azure ML SDK too, and that all tests of the session share."""
     root = tmp_path_factory.mktemp("azure")
     server = AzureServer(root / "home", state_dir=root / "sdk")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteServer]:
+    """A Blob storage that all tests of the session share; make containers of your own. Needs npm."""
+    server = AzuriteServer(tmp_path_factory.mktemp("azurite"))
     try:
         yield server.start()
     finally:

@@ -14,6 +14,7 @@ from azureml_workspace.errors import NotFound
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+    from fsspec import AbstractFileSystem
 
 
 def storage_of(pattern: DropPattern, source_conn_id: str | None) -> DropStorage:
@@ -24,19 +25,23 @@ def storage_of(pattern: DropPattern, source_conn_id: str | None) -> DropStorage:
 class ObjectStorage:
     """Whatever Airflow's `ObjectStoragePath` knows, and `wasb(s)`.
 
+    The connection is looked up once. A process that lives long makes a new one of these, and so sees it changed:
+    `ObjectStoragePath` by itself would go on with the connection as the process saw it first.
+
     :param conn_id: the connection (default: the storage's own default).
     """
 
     def __init__(self, conn_id: str | None) -> None:
         self._conn_id = conn_id
+        self._systems: dict[str, AbstractFileSystem] = {}
 
     def list_files(self, folder: str, *, levels: int) -> Iterator[StorageEntry]:
         """As the protocol says, with all that is below the folder asked for at once. :raises NotFound: no container."""
         with translated(folder):
-            path = object_path(folder, self._conn_id)
+            path = _path(folder)
             base = path.path.rstrip("/") + "/"
             # Not `iterdir` or `ls`, which answer from what an earlier call saw.
-            files: dict[str, dict[str, Any]] = path.fs.find(base, detail=True)
+            files: dict[str, dict[str, Any]] = self._system(path).find(base, detail=True)
             if not files:
                 self._require_container(folder)
         for name, info in files.items():
@@ -48,7 +53,7 @@ class ObjectStorage:
         """As the protocol says."""
         with translated(path):
             try:
-                info = _info(object_path(path, self._conn_id))
+                info = self._info(_path(path))
             except FileNotFoundError:
                 self._require_container(path)
                 return None
@@ -57,12 +62,25 @@ class ObjectStorage:
     def open_file(self, path: str) -> BinaryIO:
         """As the protocol says."""
         with translated(path):
-            return cast("BinaryIO", _Translated(object_path(path, self._conn_id), path))
+            found = _path(path)
+            return cast("BinaryIO", _Translated(self._system(found).open(found.path, "rb"), path))
+
+    def _system(self, path: ObjectStoragePath) -> AbstractFileSystem:
+        from airflow.sdk.io import get_fs
+
+        if path.protocol not in self._systems:
+            self._systems[path.protocol] = get_fs(path.protocol, self._conn_id)
+        return self._systems[path.protocol]
+
+    def _info(self, path: ObjectStoragePath) -> dict[str, Any]:
+        system = self._system(path)
+        system.invalidate_cache()
+        return cast("dict[str, Any]", system.info(path.path))
 
     def _require_container(self, uri: str) -> None:
         container = container_of(uri)
         try:
-            _info(object_path(container, self._conn_id))
+            self._info(_path(container))
         except FileNotFoundError:
             raise NotFound(f"{shown(container)} does not exist; check the address and the connection.") from None
 
@@ -70,13 +88,13 @@ class ObjectStorage:
 class _Translated:
     """An open object whose errors are the workspace's."""
 
-    def __init__(self, path: ObjectStoragePath, uri: str) -> None:
+    def __init__(self, file: BinaryIO, uri: str) -> None:
+        self._file = file
         self._uri = uri
-        self._file = path.fs.open(path.path, "rb", cache_type="readahead")
 
     def read(self, size: int = -1) -> bytes:
         with translated(self._uri):
-            return cast("bytes", self._file.read(size))
+            return self._file.read(size)
 
     def close(self) -> None:
         self._file.close()
@@ -88,9 +106,8 @@ class _Translated:
         self.close()
 
 
-def _info(path: ObjectStoragePath) -> dict[str, Any]:
-    path.fs.invalidate_cache()
-    return cast("dict[str, Any]", path.fs.info(path.path))
+def _path(uri: str) -> ObjectStoragePath:
+    return object_path(uri, None)  # a connection given here is kept for the life of the process
 
 
 def _entry(path: str, info: dict[str, Any]) -> StorageEntry:

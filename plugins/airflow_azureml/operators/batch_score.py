@@ -14,12 +14,13 @@ from airflow.sdk.log import mask_secret
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._batch_output import batch_output
 from airflow_azureml._references import service_name
-from airflow_azureml._sources import DownloadLimits, local_file
+from airflow_azureml._sources import local_file
 from airflow_azureml._waiting import Patience, TaskStopped, wait_until
 from airflow_azureml.addresses import secrets_of, shown
 from airflow_azureml.after_deployment_results import BatchResult
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import VersionResult
+from azureml_drops.transfer import DownloadLimits
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.statuses import SETTLED_SERVICE_STATES, ServiceState
 
