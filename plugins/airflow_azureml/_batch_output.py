@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from airflow_azureml._object_storage import object_path, translated
 from airflow_azureml.addresses import shown
 from azureml_workspace.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
-
     from azureml_batch.output import BatchOutput
 
 
@@ -57,30 +57,23 @@ class ObjectOutput:
 
     def size(self, name: str) -> int | None:
         """As `BatchOutput` says."""
-        path = self._path(name)
-        try:
-            return int(path.fs.info(str(path.path))["size"])
-        except FileNotFoundError:
-            return None
+        with self._translated():
+            path = object_path(self.address(name), self._conn_id)
+            path.fs.invalidate_cache()
+            try:
+                return int(path.fs.info(path.path)["size"])
+            except FileNotFoundError:
+                return None
 
     def put(self, file: Path, name: str) -> None:
         """Upload it. :raises InvalidRequest: there is no such container, or nothing there can be written."""
-        path = self._path(name)
-        try:
-            # Not through an open file: that would be closed, and so made visible half-written, on an error.
-            path.fs.put_file(str(file), str(path.path))
-        except FileNotFoundError as error:
-            raise InvalidRequest(f"{self._root} does not exist; make the container first.") from error
+        with self._translated():
+            path = object_path(self.address(name), self._conn_id)
+            try:
+                # Not through an open file: that is closed on an error too, and so made visible half-written.
+                path.fs.put_file(str(file), path.path)
+            except FileNotFoundError:
+                raise InvalidRequest(f"{shown(self._root)} does not exist; make the container first.") from None
 
-    def _path(self, name: str) -> ObjectStoragePath:
-        from airflow.sdk import ObjectStoragePath
-
-        try:
-            path = ObjectStoragePath(self.address(name), conn_id=self._conn_id)
-            _ = path.fs
-        except (ValueError, ImportError) as error:
-            raise InvalidRequest(
-                f"{self._root} cannot be written: {error}. Give a folder, or install the Airflow provider of that "
-                "storage and name its connection in output_conn_id."
-            ) from error
-        return path
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self._root, doing="written", conn_argument="output_conn_id")

@@ -48,7 +48,7 @@ def open_object(uri: str, conn_id: str | None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def translated(uri: str) -> Iterator[None]:
+def translated(uri: str, *, doing: str = "read", conn_argument: str = "source_conn_id") -> Iterator[None]:
     """Errors of the storage as the workspace's. FileNotFoundError, and other errors of this machine, go through.
 
     :raises Unauthorized: it refused the credentials.
@@ -63,28 +63,28 @@ def translated(uri: str) -> Iterator[None]:
         raise
     # Without their causes: those show the request, which may be signed.
     except AzureError as error:
-        raise _of_azure(uri, error) from None
+        raise _of_azure(uri, error, doing, conn_argument) from None
     except PermissionError as error:
-        raise Unauthorized(f"{shown(uri)} may not be read with that connection ({error.strerror}).") from None
+        raise Unauthorized(f"{shown(uri)} may not be {doing} with that connection ({error.strerror}).") from None
     except (ValueError, ImportError) as error:
         raise InvalidRequest(
-            f"{shown(uri)} cannot be read: {error}. Give a local path, file, http or https, or install the Airflow "
-            "provider of that storage and name its connection in source_conn_id."
+            f"{shown(uri)} cannot be {doing}: {error}. Give a local path, file, http or https, or install the Airflow "
+            f"provider of that storage and name its connection in {conn_argument}."
         ) from None
 
 
-def _of_azure(uri: str, error: Any) -> WorkspaceError:
+def _of_azure(uri: str, error: Any, doing: str, conn_argument: str) -> WorkspaceError:
     status = getattr(error, "status_code", None)
     code = getattr(error, "error_code", None) or type(error).__name__
     code = getattr(code, "value", code)
     if status in {401, 403}:
         return Unauthorized(
-            f"{shown(uri)} may not be read with that connection: {status} {code}. Check the key or the role of the "
-            "connection named by source_conn_id."
+            f"{shown(uri)} may not be {doing} with that connection: {status} {code}. Check the key or the role of the "
+            f"connection named by {conn_argument}."
         )
     if status is None or status in {408, 429} or status >= 500:
-        return ServiceUnavailable(f"{shown(uri)} could not be read: {status or ''} {code}; try again later.")
-    return InvalidRequest(f"{shown(uri)} could not be read: {status} {code}; check the address and the connection.")
+        return ServiceUnavailable(f"{shown(uri)} could not be {doing}: {status or ''} {code}; try again later.")
+    return InvalidRequest(f"{shown(uri)} could not be {doing}: {status} {code}; check the address and the connection.")
 
 
 def container_of(uri: str) -> str:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.log import mask_secret
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._batch_input import BatchSource
 from airflow_azureml._batch_output import batch_output
 from airflow_azureml._references import service_name
-from airflow_azureml._sources import local_file
 from airflow_azureml._waiting import Patience, TaskStopped, wait_until
-from airflow_azureml.addresses import secrets_of, shown
+from airflow_azureml.addresses import secrets_of
 from airflow_azureml.after_deployment_results import BatchResult
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import VersionResult
@@ -27,13 +23,11 @@ from azureml_workspace.statuses import SETTLED_SERVICE_STATES, ServiceState
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from azureml_batch.scoring import BatchInput, BatchTools
+    from azureml_batch.scoring import BatchTools
     from azureml_workspace.records import WebService
 
 _MOST_ROWS = 10_000
 """What a web service takes in one request."""
-_NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9._-]+")
-_CHUNK_BYTES = 1 << 20
 _SETTLE_SECONDS = 1200.0
 _OUTAGE_SECONDS = 120.0
 
@@ -53,7 +47,7 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
         `drop_key` instead.
     :param key: what the batch is called (default: the file's name without its ending).
     :param pattern: where drops are, such as `/data/new/{date}.csv`; see `azureml_drops.pattern`.
-    :param drop_key: which drop; the task is skipped when it is not there.
+    :param drop_key: which drop, or `latest`; the task is skipped when it is not there.
     :param id_columns: columns that are kept beside the answers (default none).
     :param separator: one character (default a comma); the two characters `\\t` are a tab.
     :param encoding: a Python codec name (default utf-8).
@@ -130,14 +124,14 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
         """Fetch, score, put in place, remember."""
         self._mask()  # a mapped task is rendered without the method above
         name = service_name(self.service)
-        tools = self._tools(name, context)
+        source, tools = self._source(), self._tools(name, context)
         conn_id = arguments.optional(arguments.text, "output_conn_id", self.output_conn_id)
         output = batch_output(arguments.text("output_folder", self.output_folder), conn_id)
 
         from azureml_batch.manifest import batch_path
         from azureml_batch.scoring import score_batch
 
-        with self._input() as batch:
+        with source.fetched() as batch:
             self.log.info("Batch %s is %s.", batch.key, batch.source)
             manifest, scored = score_batch(self.hook.workspace, batch, output, tools)
         did = "Scored" if scored else "Nothing to do, scored before:"
@@ -191,47 +185,24 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
         if self.was_killed():
             raise TaskStopped("stopped while the batch was scored; nothing was written.")
 
-    @contextmanager
-    def _input(self) -> Iterator[BatchInput]:
-        """The file on this machine's disk."""
-        from azureml_batch.scoring import BatchInput
-
-        data = arguments.optional(arguments.text, "data", self.data)
-        key = arguments.optional(arguments.text, "key", self.key)
-        conn_id = arguments.optional(arguments.text, "source_conn_id", self.source_conn_id)
-        limits = DownloadLimits(
-            max_bytes=int(arguments.number("max_download_mb", self.max_download_mb) * 1e6),
-            seconds=arguments.number("download_timeout", self.download_timeout),
+    def _source(self) -> BatchSource:
+        source = BatchSource(
+            data=arguments.optional(arguments.text, "data", self.data),
+            key=arguments.optional(arguments.text, "key", self.key),
+            pattern=arguments.optional(arguments.text, "pattern", self.pattern),
+            drop_key=arguments.optional(arguments.text, "drop_key", self.drop_key),
+            conn_id=arguments.optional(arguments.text, "source_conn_id", self.source_conn_id),
+            limits=DownloadLimits(
+                max_bytes=int(arguments.number("max_download_mb", self.max_download_mb) * 1e6),
+                seconds=arguments.number("download_timeout", self.download_timeout),
+            ),
+            separator="\t" if self.separator == r"\t" else self.separator,
+            encoding=arguments.text("encoding", self.encoding),
+            id_columns=arguments.names("id_columns", self.id_columns),
         )
-        id_columns = arguments.names("id_columns", self.id_columns)
-        encoding = arguments.text("encoding", self.encoding)
-        separator = "\t" if self.separator == r"\t" else self.separator
-        with local_file(data or "", conn_id=conn_id, limits=limits) as path:
-            yield BatchInput(
-                path=path,
-                key=key or _key_of(path),
-                source=shown(data or ""),
-                fingerprint=_fingerprint(path),
-                separator=separator,
-                encoding=encoding,
-                id_columns=id_columns,
-            )
+        source.validate()
+        return source
 
     def _mask(self) -> None:
         for secret in secrets_of(str(self.data)):
             mask_secret(secret)
-
-
-def _key_of(path: Path) -> str:
-    return _NOT_IN_A_KEY.sub("-", path.stem).strip("-.")[:100] or "batch"
-
-
-def _fingerprint(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    return f"sha256:{digest.hexdigest()}"

@@ -15,10 +15,12 @@ from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
 from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
 from airflow_azureml.operators.base import AzureMLBaseOperator
+from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
 from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpointOperator
 from airflow_azureml.operators.compare_models import AzureMLCompareModelsOperator
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
+from airflow_azureml.operators.monitor_service import AzureMLMonitorServiceOperator
 from airflow_azureml.operators.promote_model import AzureMLPromoteModelOperator
 from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
@@ -54,6 +56,8 @@ MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     },
     AzureMLTriggerPipelineOperator: {"pipeline": "p"},
     AzureMLCompareModelsOperator: {"model": "m", "service": "svc-a"},
+    AzureMLMonitorServiceOperator: {"service": "svc-a"},
+    AzureMLBatchScoreOperator: {"service": "svc-a", "data": "a.csv", "output_folder": "out"},
     AzureMLPromoteModelOperator: {"gate": "decisions/svc-a/of-today"},
     AzureMLRollbackOperator: {"service": "svc-a", "reason": "clients complain"},
 }
@@ -118,6 +122,7 @@ def test_a_missing_connection_says_how_to_make_it_and_may_be_there_the_next_time
         (AzureMLBenchmarkEndpointOperator, "service_keys"),
         (AzureMLPublishPipelineOperator, "ensure_compute"),
         (AzureMLCompareModelsOperator, "get_model"),
+        (AzureMLMonitorServiceOperator, "service_requests"),
         (AzureMLPromoteModelOperator, "read_document"),
         (AzureMLRollbackOperator, "reopened"),
     ],
