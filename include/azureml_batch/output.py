@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -69,7 +70,8 @@ class LocalOutput:
                 f"{place} cannot be written ({error.strerror}); give another output folder."
             ) from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                unfinished.unlink()
 
     def _write(self, file: Path, copy: Path) -> None:
         with file.open("rb") as source, copy.open("wb") as target:
