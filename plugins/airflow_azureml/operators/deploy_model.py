@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._live_change import owner_of
 from airflow_azureml._references import Reference, model_reference
 from airflow_azureml.links import AzureMLServiceLink
 from airflow_azureml.operators._awaitable import Plan
 from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
 from airflow_azureml.results import ServiceResult
-from azureml_workspace.errors import InvalidRequest, WorkspaceError
+from azureml_workspace.documents import find_document
+from azureml_workspace.errors import InvalidRequest, Unauthorized, WorkspaceError
 from azureml_workspace.records import DeploySettings, ResponseFormat, WebService, validate_service_name
 from azureml_workspace.statuses import FAILED_SERVICE_STATES, SETTLED_SERVICE_STATES
 
@@ -27,15 +29,19 @@ if TYPE_CHECKING:
 
     from airflow_azureml._awaited import Awaited
     from airflow_azureml._waiting import Patience
+    from azureml_workspace.records import Record
 
 _LOG_LINES = 20
 _LOG_CHARACTERS = 3000
+_LEASE_SECONDS = 1200.0
 
 
 class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
     """Deploy a model version, or update the service in place, and wait until it answers. Safe to repeat.
 
     A deployment that has begun goes on when the task is stopped: taken back halfway it would leave no service at all.
+    It does not ask the gate. To a service that models were promoted to (`AzureMLPromoteModelOperator`) it waits for
+    whoever changes it just then, up to 20 minutes, and is written into the champion history.
     Returns a `ServiceResult`.
 
     :param model: the AutoML task's output, or the name of a model.
@@ -67,6 +73,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         "timeout_minutes",
     )
     operator_extra_links = (AzureMLServiceLink(),)
+    _owner = ""
 
     def __init__(
         self,
@@ -97,6 +104,11 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         self.tags = tags
         self.timeout_minutes = timeout_minutes
 
+    def perform(self, context: Context) -> Record:
+        """Remember whose task it is."""
+        self._owner = owner_of(context)
+        return super().perform(context)
+
     def prepare(self, context: Context) -> Plan[WebService]:  # noqa: ARG002
         """Check."""
         model = model_reference(self.model, self.model_version)
@@ -105,7 +117,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         if model.version is None:
             settings = replace(settings, model_version=workspace.get_model(settings.model_name).version)
         return Plan(
-            begin=lambda: workspace.deploy(settings),
+            begin=lambda: self._deploy(settings),
             limit_seconds=limit,
             limit="timeout_minutes",
             memo=settings.to_dict(),
@@ -120,9 +132,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         if time.time() >= before.limit.deadline:
             return None
         settings = DeploySettings.from_dict(before.memo)
-        return self.ask_patiently(
-            lambda: self.hook.workspace.deploy(settings), self.describe(settings.service_name), patience
-        )
+        return self.ask_patiently(lambda: self._deploy(settings), self.describe(settings.service_name), patience)
 
     def target_of(self, seen: WebService) -> str:
         """The service's name."""
@@ -168,8 +178,9 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         if awaited.target is not None:
             self.log.info("The deployment of web service %s goes on without the task.", awaited.target)
 
-    def finish(self, context: Context, seen: WebService, awaited: Awaited) -> ServiceResult:  # noqa: ARG002
+    def finish(self, context: Context, seen: WebService, awaited: Awaited) -> ServiceResult:
         """Whether the service is what was asked for."""
+        self._conclude(seen, owner_of(context))
         self._require_deployed(seen, DeploySettings.from_dict(awaited.memo))
         self.log.info("%s is %s at %s", seen.name, seen.state, seen.scoring_uri)
         if _is_sent_in_clear(seen.scoring_uri):
@@ -188,6 +199,47 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
             auth_enabled=seen.auth_enabled,
             app_insights_enabled=seen.app_insights_enabled,
         )
+
+    def _deploy(self, settings: DeploySettings) -> WebService:
+        """Begin; where there is a champion history, as the holder of the service's lease."""
+        workspace = self.hook.workspace
+        if not self._is_gated(settings.service_name):
+            return workspace.deploy(settings)
+        from azureml_gate.direct import deploy_directly
+        from azureml_gate.live_service import LiveService, RolloutSettings
+
+        service = LiveService(
+            workspace,
+            settings.service_name,
+            RolloutSettings(),
+            scoring_key=self.hook.scoring_key,
+            stopped=self.was_killed,
+        )
+        return deploy_directly(
+            workspace,
+            settings,
+            service=service,
+            owner=self._owner,
+            wait_seconds=_LEASE_SECONDS,
+            stopped=self.was_killed,
+        )
+
+    def _conclude(self, seen: WebService, owner: str) -> None:
+        if self._is_gated(seen.name):
+            from azureml_gate.direct import conclude_deployment
+
+            conclude_deployment(
+                self.hook.workspace, seen, owner=owner, wait_seconds=_LEASE_SECONDS, stopped=self.was_killed
+            )
+
+    def _is_gated(self, service_name: str) -> bool:
+        from azureml_gate.history import history_path
+
+        try:
+            return find_document(self.hook.workspace, history_path(service_name)) is not None
+        except (Unauthorized, InvalidRequest) as error:
+            self.log.warning("Nobody can tell whether %s has a champion history: %s", service_name, error)
+            return False
 
     def _settings(self, model: Reference) -> DeploySettings:
         """Everything that can be checked before the workspace is asked, which alone knows the latest version."""
