@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from azureml_workspace.documents import find_document, update_document
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import Record
+
+_MOST_SEEN = 20
+"""States that a record keeps: the latest; of an older one a watcher would think that it is new."""
 
 
 class DropStatus(StrEnum):
@@ -36,15 +39,13 @@ class DropStatus(StrEnum):
 class DropEvent(Record):
     """One thing that happened to a drop. Fields that do not apply are empty.
 
-    `fingerprint` is of the drop's content, and `content_state` what `FoundDrop` said of the files it was read from: an
-    event with both tells a watcher which fingerprint is there, without reading it. `document` is the path of the report
-    or the decision record behind it. `by` names who did it, as `dag_id/run_id`.
+    `fingerprint` is of the drop's content. `document` is the path of the report or the decision record behind it.
+    `by` names who did it, as `dag_id/run_id`.
     """
 
     status: DropStatus
     at: datetime
     fingerprint: str = ""
-    content_state: str = ""
     dataset_version: int | None = None
     replaces: int | None = None
     model_name: str = ""
@@ -56,11 +57,16 @@ class DropEvent(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class DropRecord(Record):
-    """A drop's whole story, the oldest event first."""
+    """A drop's whole story, the oldest event first.
+
+    `seen` has the fingerprints of its latest contents by `FoundDrop.content_state`: by it a watcher knows what is there
+    without reading it.
+    """
 
     dataset: str
     key: str
     events: tuple[DropEvent, ...] = ()
+    seen: dict[str, str] = field(default_factory=dict)
 
     @property
     def latest(self) -> DropEvent:
@@ -72,9 +78,9 @@ class DropRecord(Record):
         return next((event for event in reversed(self.events) if event.fingerprint == fingerprint), None)
 
     def is_settled(self, content_state: str) -> bool:
-        """Whether the content of that state came to an end once, under whichever state it was read."""
-        fingerprints = {event.fingerprint for event in self.events if event.content_state == content_state}
-        return any(event.status.is_final and event.fingerprint in fingerprints for event in self.events)
+        """Whether the content of that state came to an end once."""
+        fingerprint = self.seen.get(content_state)
+        return any(event.status.is_final and event.fingerprint == fingerprint for event in self.events)
 
 
 def drop_path(dataset: str, key: str) -> str:
@@ -108,6 +114,21 @@ def note_unless(
     if stored is None:
         raise AssertionError("there is an event now, so there is a record")
     return DropRecord.from_dict(stored.content)
+
+
+def note_seen(workspace: Workspace, dataset: str, key: str, content_state: str, fingerprint: str) -> None:
+    """Keep which content a state stands for. A drop of which nothing is noted yet is left alone."""
+
+    def add(content: dict[str, object] | None) -> dict[str, object] | None:
+        if content is None:
+            return None
+        record = DropRecord.from_dict(content)
+        if record.seen.get(content_state) == fingerprint:
+            return None
+        seen = list({**record.seen, content_state: fingerprint}.items())[-_MOST_SEEN:]
+        return replace(record, seen=dict(seen)).to_dict()
+
+    update_document(workspace, drop_path(dataset, key), add)
 
 
 def now() -> datetime:

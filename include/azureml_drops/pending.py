@@ -77,5 +77,4 @@ class LedgerView:
 
 def _settled_states(document: Document) -> frozenset[str]:
     record = DropRecord.from_dict(document.content)
-    states = {event.content_state for event in record.events if event.content_state}
-    return frozenset(state for state in states if record.is_settled(state))
+    return frozenset(state for state in record.seen if record.is_settled(state))

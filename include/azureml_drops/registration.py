@@ -15,7 +15,7 @@ from azureml_drops.contents import accepted_content, other_owner, own_content
 from azureml_drops.drop_settings import DropSettings
 from azureml_drops.fetching import fetch_drop
 from azureml_drops.finding import FoundDrop
-from azureml_drops.ledger import DropEvent, DropRecord, DropStatus, note_unless, now, read_drop
+from azureml_drops.ledger import DropEvent, DropRecord, DropStatus, note_seen, note_unless, now, read_drop
 from azureml_drops.registered import (
     RegisteredDrop,
     duplicate_event,
@@ -81,16 +81,21 @@ class Registrar:
         """
         with TemporaryDirectory(prefix="azureml-drop-") as folder:
             content = self._fetch(found, Path(folder))
-            if content.is_registered and content.accepted is not None:
-                return self._outcome(content, content.accepted, content.version)
-            if (owner := self._other_owner(content)) is not None:
-                return self._duplicate(content, owner)
-            report = self._report(content)
-            if report is not None and not report.accepted and not self.accept_refused:
-                event = quarantine_event(report, self.by)
-                return self._outcome(content, self._noted(content, event), None, reason=report.reason)
-            owner = own_content(self.workspace, self.settings.dataset, content.key, content.fingerprint)
-            return self._register(content, report) if owner is None else self._duplicate(content, owner)
+            done = self._settle(content)
+        note_seen(self.workspace, self.settings.dataset, found.key, found.content_state, content.fingerprint)
+        return done
+
+    def _settle(self, content: _Content) -> RegisteredDrop:
+        if content.is_registered and content.accepted is not None:
+            return self._outcome(content, content.accepted, content.version)
+        if (owner := self._other_owner(content)) is not None:
+            return self._duplicate(content, owner)
+        report = self._report(content)
+        if report is not None and not report.accepted and not self.accept_refused:
+            event = quarantine_event(report, self.by)
+            return self._outcome(content, self._noted(content, event), None, reason=report.reason)
+        owner = own_content(self.workspace, self.settings.dataset, content.key, content.fingerprint)
+        return self._register(content, report) if owner is None else self._duplicate(content, owner)
 
     def _fetch(self, found: FoundDrop, folder: Path) -> _Content:
         settings = self.settings
