@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from azureml_gate.contestants import DROP_DATASET_TAG, DROP_KEY_TAG, Contestant
-from azureml_gate.decision import GateRequest
+from azureml_gate.contestants import DROP_DATASET_TAG, DROP_KEY_TAG
 from azureml_workspace.records import ModelVersion
 
 
@@ -27,22 +26,13 @@ class Provenance:
     fingerprint: str
 
 
-def challenger_provenance(request: GateRequest, model: ModelVersion | None) -> Provenance:
-    """As the request says it, else as the model's tags do."""
+def provenance_of(model: ModelVersion | None) -> Provenance:
+    """As the model's tags say."""
     tags = {} if model is None else model.tags
     return Provenance(
-        drop_dataset=request.drop_dataset or tags.get(DROP_DATASET_TAG, ""),
-        drop_key=request.drop_key or tags.get(DROP_KEY_TAG, ""),
+        drop_dataset=tags.get(DROP_DATASET_TAG, ""),
+        drop_key=tags.get(DROP_KEY_TAG, ""),
         fingerprint=tags.get("dataset_fingerprint", ""),
-    )
-
-
-def champion_provenance(champion: Contestant) -> Provenance:
-    """As the model's tags say."""
-    return Provenance(
-        drop_dataset=champion.tag(DROP_DATASET_TAG),
-        drop_key=champion.tag(DROP_KEY_TAG),
-        fingerprint=champion.fingerprint,
     )
 
 

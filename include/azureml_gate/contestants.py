@@ -38,11 +38,6 @@ class Contestant:
         return "" if self.model is None else self.model.tags.get(name, "")
 
     @property
-    def fingerprint(self) -> str:
-        """Of the dataset that the model was trained on, empty when that is not known."""
-        return self.tag("dataset_fingerprint")
-
-    @property
     def dataset(self) -> str:
         """The dataset version that the model was trained on, in words; empty when that is not known."""
         name, version = self.tag("dataset"), self.tag("dataset_version")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from azureml_gate.age import Age, age_of, challenger_provenance, champion_provenance
-from azureml_gate.contestants import Champion, KeyOf, find_challenger, find_champion
-from azureml_gate.decision import Check, DecisionRecord, GateRequest, Verdict, Versioned
+from azureml_gate.age import Age, Provenance, age_of, provenance_of
+from azureml_gate.contestants import DROP_DATASET_TAG, DROP_KEY_TAG, Champion, KeyOf, find_challenger, find_champion
+from azureml_gate.decision import Check, DecisionRecord, GateRequest, Verdict
 from azureml_gate.store import decision_id, find_decision, store_decision
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import validate_service_name
@@ -26,22 +26,109 @@ def decide(workspace: Workspace, request: GateRequest, *, key_of: KeyOf, superse
     :raises EndpointError: a service does not answer; nothing was decided, so ask again.
     """
     started = time.monotonic()
-    _validate(request)
+    question = _ask(workspace, request, supersedes)
+    decided = find_decision(workspace, request.service, question.decision_id)
+    if decided is None and question.is_served:
+        decided = _store_served(workspace, question)
+    if decided is None and question.is_too_old:
+        decided = _store_older(workspace, question)
+    return decided or _measure(workspace, question, key_of, started)
+
+
+def decide_by_age(workspace: Workspace, request: GateRequest) -> DecisionRecord | None:
+    """The stored decision against a challenger of older data than the champion's; None when it may come to the gate.
+
+    It needs no candidate service. :raises InvalidRequest: a setting cannot work. :raises NotFound: no such model.
+    """
+    question = _ask(workspace, request, "")
+    return _store_older(workspace, question) if question.is_too_old else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """The request, with what the challenger's tags say of its drop, and the champion of the moment."""
+
+    request: GateRequest
+    champion: Champion
+    supersedes: str
+    ours: Provenance
+    theirs: Provenance | None
+
+    @property
+    def decision_id(self) -> str:
+        return decision_id(self.request, self.champion.version, self.supersedes)
+
+    @property
+    def age(self) -> Age:
+        return Age.NEWER if self.theirs is None else age_of(self.ours, self.theirs)
+
+    @property
+    def is_served(self) -> bool:
+        return self.champion.version == self.request.challenger
+
+    @property
+    def is_too_old(self) -> bool:
+        return self.age is Age.OLDER and not self.request.settings.allow_older and not self.is_served
+
+    def answer(self, verdict: Verdict, reason: str) -> DecisionRecord:
+        """A record without figures."""
+        return DecisionRecord(
+            decision_id=self.decision_id,
+            at=datetime.now(UTC),
+            request=self.request,
+            champion=self.champion.version,
+            verdict=verdict,
+            reason=reason,
+            warnings=self.champion.warnings,
+            supersedes=self.supersedes,
+        )
+
+
+def _ask(workspace: Workspace, request: GateRequest, supersedes: str) -> _Question:
+    request.settings.validate()
+    validate_service_name(request.service)
+    model = workspace.get_model(request.challenger.name, request.challenger.version)
+    request = replace(
+        request,
+        drop_dataset=request.drop_dataset or model.tags.get(DROP_DATASET_TAG, ""),
+        drop_key=request.drop_key or model.tags.get(DROP_KEY_TAG, ""),
+    )
     champion = find_champion(workspace, request.service)
-    early = _without_measuring(workspace, request, champion, supersedes)
-    if early is not None:
-        return early
-    challenger = find_challenger(workspace, request)
     live = champion.contestant
-    age = Age.NEWER
-    if live is not None:
-        age = age_of(challenger_provenance(request, challenger.model), champion_provenance(live))
+    return _Question(
+        request=request,
+        champion=champion,
+        supersedes=supersedes,
+        ours=replace(provenance_of(model), drop_dataset=request.drop_dataset, drop_key=request.drop_key),
+        theirs=None if live is None else provenance_of(live.model),
+    )
+
+
+def _store_served(workspace: Workspace, question: _Question) -> DecisionRecord:
+    request = question.request
+    reason = f"{request.challenger} is what web service {request.service} serves already."
+    return store_decision(workspace, question.answer(Verdict.PROMOTE, reason))
+
+
+def _store_older(workspace: Workspace, question: _Question) -> DecisionRecord:
+    request, theirs = question.request, question.theirs
+    reason = (
+        f"{request.challenger} was trained on data up to drop {request.drop_key}, and web service {request.service} "
+        f"serves {question.champion.version}, trained on data up to drop {theirs and theirs.drop_key}. An older model "
+        "does not replace a newer one unless allow_older is set."
+    )
+    return store_decision(workspace, question.answer(Verdict.OLDER, reason))
+
+
+def _measure(workspace: Workspace, question: _Question, key_of: KeyOf, started: float) -> DecisionRecord:
     from azureml_gate.evaluation import evaluate
 
-    found = evaluate(workspace, request, challenger, live, age=age, key_of=key_of)
+    request, champion = question.request, question.champion
+    challenger = find_challenger(workspace, request)
+    found = evaluate(workspace, request, challenger, champion.contestant, age=question.age, key_of=key_of)
     verdict = Verdict.REJECT if found.failed else Verdict.PROMOTE
     record = replace(
-        _record(request, champion, supersedes, verdict, _reason(request, champion.version, verdict, found.checks)),
+        question.answer(verdict, _reason(question, verdict, found.checks)),
         checks=tuple(found.checks),
         warnings=(*champion.warnings, *found.warnings),
         holdout=found.holdout,
@@ -56,66 +143,9 @@ def decide(workspace: Workspace, request: GateRequest, *, key_of: KeyOf, superse
     return store_decision(workspace, record)
 
 
-def decide_by_age(workspace: Workspace, request: GateRequest) -> DecisionRecord | None:
-    """The stored decision against a challenger of older data than the champion's; None when it may come to the gate.
-
-    It needs no candidate service. :raises InvalidRequest: a setting cannot work. :raises NotFound: no such model.
-    """
-    _validate(request)
-    champion = find_champion(workspace, request.service)
-    return _older(workspace, request, champion, "")
-
-
-def _without_measuring(
-    workspace: Workspace, request: GateRequest, champion: Champion, supersedes: str
-) -> DecisionRecord | None:
-    """What was decided before, or is clear without a look at the candidate."""
-    live = champion.contestant
-    stored = find_decision(workspace, request.service, decision_id(request, champion.version, supersedes))
-    if stored is not None:
-        return stored
-    if live is not None and live.version == request.challenger:
-        reason = f"{request.challenger} is what web service {request.service} serves already."
-        return store_decision(workspace, _record(request, champion, supersedes, Verdict.PROMOTE, reason))
-    return _older(workspace, request, champion, supersedes)
-
-
-def _older(workspace: Workspace, request: GateRequest, champion: Champion, supersedes: str) -> DecisionRecord | None:
-    live = champion.contestant
-    if live is None or request.settings.allow_older:
-        return None
-    model = workspace.get_model(request.challenger.name, request.challenger.version)
-    ours, theirs = challenger_provenance(request, model), champion_provenance(live)
-    if age_of(ours, theirs) is not Age.OLDER:
-        return None
-    reason = (
-        f"{request.challenger} was trained on data up to drop {ours.drop_key}, and web service {request.service} "
-        f"serves {live.version}, trained on data up to drop {theirs.drop_key}. An older model does not replace a newer "
-        "one unless allow_older is set."
-    )
-    return store_decision(workspace, _record(request, champion, supersedes, Verdict.OLDER, reason))
-
-
-def _validate(request: GateRequest) -> None:
-    request.settings.validate()
-    validate_service_name(request.service)
-
-
-def _record(request: GateRequest, champion: Champion, supersedes: str, verdict: Verdict, reason: str) -> DecisionRecord:
-    return DecisionRecord(
-        decision_id=decision_id(request, champion.version, supersedes),
-        at=datetime.now(UTC),
-        request=request,
-        champion=champion.version,
-        verdict=verdict,
-        reason=reason,
-        warnings=champion.warnings,
-        supersedes=supersedes,
-    )
-
-
-def _reason(request: GateRequest, against: Versioned | None, verdict: Verdict, checks: Sequence[Check]) -> str:
+def _reason(question: _Question, verdict: Verdict, checks: Sequence[Check]) -> str:
     """Why, in sentences: all that failed, or all that was judged."""
+    request, against = question.request, question.champion.version
     told = [check.detail for check in checks if check.outcome == ("failed" if verdict is Verdict.REJECT else "passed")]
     if verdict is Verdict.REJECT:
         begins = f"{request.challenger} does not become the model of web service {request.service}"

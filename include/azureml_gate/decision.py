@@ -27,7 +27,8 @@ class Versioned(Record):
 class GateRequest(Record):
     """What is to be decided: whether `challenger`, served as `candidate_service`, replaces what `service` serves.
 
-    `holdout` is a dataset version whose rows neither was trained on, `label` its column. `drop_dataset` and `drop_key`
+    `holdout` is a dataset version whose rows neither was trained on, `label` its column; a decision by age alone needs
+    none. `drop_dataset` and `drop_key`
     name the newest drop in the challenger's training data; empty is what the model's tags say, if they say it. `by` is
     `dag_id/run_id`.
     """
@@ -35,8 +36,8 @@ class GateRequest(Record):
     service: str
     candidate_service: str
     challenger: Versioned
-    holdout: Versioned
-    label: str
+    holdout: Versioned | None = None
+    label: str = ""
     settings: GateSettings = field(default_factory=GateSettings)
     drop_dataset: str = ""
     drop_key: str = ""

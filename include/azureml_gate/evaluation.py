@@ -20,6 +20,7 @@ from azureml_gate.holdout import Holdout, read_holdout
 from azureml_gate.latency import measure
 from azureml_gate.service_rows import contract_problems
 from azureml_gate.sides import Entrant, Side, enter, question
+from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.metrics.classification import Codes, Probabilities, classification_metrics
 from azureml_workspace.protocol import Workspace
 
@@ -70,6 +71,8 @@ def evaluate(
     :raises InvalidRequest: the holdout, or what a service says of its classes, cannot be used.
     """
     settings = request.settings
+    if request.holdout is None:
+        raise InvalidRequest("there is no holdout; name a dataset version whose rows neither model was trained on.")
     holdout = read_holdout(
         workspace,
         request.holdout.name,

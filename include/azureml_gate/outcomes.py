@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from azureml_drops.ledger import DropEvent, DropStatus, note, now, read_drop
-from azureml_gate.decision import Versioned
+from azureml_gate.decision import DecisionRecord, Verdict, Versioned
 from azureml_workspace.protocol import Workspace
 
 LONGEST_REASON = 500
+
+_STATUSES = {Verdict.REJECT: DropStatus.REJECTED, Verdict.OLDER: DropStatus.OLDER}
+"""What a decision is the end of; a promotion has to be carried out first."""
+
+
+def note_decision(workspace: Workspace, decision: DecisionRecord) -> None:
+    """Note a decision by which the drop's story ends."""
+    status = _STATUSES.get(decision.verdict)
+    request = decision.request
+    if status is not None:
+        note_outcome(
+            workspace,
+            status,
+            dataset=request.drop_dataset,
+            key=request.drop_key,
+            model=request.challenger,
+            document=decision.path,
+            reason=decision.reason,
+            by=request.by,
+        )
 
 
 def note_outcome(

@@ -123,6 +123,10 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
             memo=settings.to_dict(),
         )
 
+    def name_of_service(self) -> str:
+        """The service to deploy. :raises InvalidRequest:"""
+        return arguments.text("service_name", self.service_name)
+
     def earlier(self, before: Awaited, patience: Patience) -> WebService | None:
         """The deployment that an earlier try began. Asked for once more, a deployment under way or done is no change.
 
@@ -243,7 +247,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
 
     def _settings(self, model: Reference) -> DeploySettings:
         """Everything that can be checked before the workspace is asked, which alone knows the latest version."""
-        service_name = arguments.text("service_name", self.service_name)
+        service_name = self.name_of_service()
         validate_service_name(service_name)
         response_format = arguments.text("response_format", self.response_format)
         if response_format not in get_args(ResponseFormat):

@@ -18,8 +18,11 @@ from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
 from airflow_azureml.operators.benchmark_endpoint import AzureMLBenchmarkEndpointOperator
 from airflow_azureml.operators.compare_models import AzureMLCompareModelsOperator
+from airflow_azureml.operators.delete_service import AzureMLDeleteServiceOperator
+from airflow_azureml.operators.deploy_candidate import AzureMLDeployCandidateOperator
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
+from airflow_azureml.operators.gate import AzureMLGateOperator
 from airflow_azureml.operators.monitor_service import AzureMLMonitorServiceOperator
 from airflow_azureml.operators.promote_model import AzureMLPromoteModelOperator
 from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
@@ -58,6 +61,9 @@ MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     AzureMLCompareModelsOperator: {"model": "m", "service": "svc-a"},
     AzureMLMonitorServiceOperator: {"service": "svc-a"},
     AzureMLBatchScoreOperator: {"service": "svc-a", "data": "a.csv", "output_folder": "out"},
+    AzureMLDeployCandidateOperator: {"model": "m", "service": "svc-a"},
+    AzureMLGateOperator: {"candidate": "svc-c", "service": "svc-a", "holdout": "d", "label_column_name": "y"},
+    AzureMLDeleteServiceOperator: {"service": "svc-c"},
     AzureMLPromoteModelOperator: {"gate": "decisions/svc-a/of-today"},
     AzureMLRollbackOperator: {"service": "svc-a", "reason": "clients complain"},
 }
@@ -123,6 +129,8 @@ def test_a_missing_connection_says_how_to_make_it_and_may_be_there_the_next_time
         (AzureMLPublishPipelineOperator, "ensure_compute"),
         (AzureMLCompareModelsOperator, "get_model"),
         (AzureMLMonitorServiceOperator, "service_requests"),
+        (AzureMLDeployCandidateOperator, "get_service"),
+        (AzureMLGateOperator, "get_service"),
         (AzureMLPromoteModelOperator, "read_document"),
         (AzureMLRollbackOperator, "reopened"),
     ],

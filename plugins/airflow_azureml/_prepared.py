@@ -1,0 +1,38 @@
+"""What the task that prepared the training data returned, as far as the gate's operators need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_azureml import _arguments as arguments
+from airflow_azureml._references import Reference, dataset_reference
+from azureml_workspace.errors import InvalidRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The newest drop and the name of the drops' dataset, the training, where its model is tried and what judges it."""
+
+    dataset: str
+    drop_key: str
+    training_key: str
+    label: str
+    candidate_service: str
+    holdout: Reference
+
+    @classmethod
+    def of(cls, value: Any) -> Prepared | None:
+        """From a rendered argument; None for nothing. :raises InvalidRequest: it is something else."""
+        if arguments.is_absent(value):
+            return None
+        if not isinstance(value, Mapping):
+            raise InvalidRequest(
+                f"prepared is {str(value)[:60]!r}; pass the `.output` of the task that prepared the training data."
+            )
+        texts = {
+            name: arguments.text(f"prepared[{name!r}]", value.get(name))
+            for name in ("dataset", "drop_key", "training_key", "label", "candidate_service")
+        }
+        return cls(holdout=dataset_reference(value.get("holdout"), None), **texts)
