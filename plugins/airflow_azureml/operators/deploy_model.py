@@ -53,6 +53,8 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
     :param response_format: `string` (default), what Azure's AutoML scoring script answers: JSON within a JSON string;
         or `object`, the plain object.
     :param app_insights_enabled: request telemetry (default: leave it as it is, off for a new service).
+    :param collect_inputs: whether a sample of the rows that clients have scored is kept while telemetry is on, for
+        `AzureMLMonitorServiceOperator` (default true). They may be personal data.
     :param tags: tags of the service.
     :param timeout_minutes: how long to wait for it (default 20).
 
@@ -69,6 +71,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         "auth_enabled",
         "response_format",
         "app_insights_enabled",
+        "collect_inputs",
         "tags",
         "timeout_minutes",
     )
@@ -86,6 +89,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         auth_enabled: bool | str = True,
         response_format: str = "string",
         app_insights_enabled: bool | str | None = None,
+        collect_inputs: bool | str = True,
         tags: Mapping[str, str] | None = None,
         timeout_minutes: float | str = 20,
         outage_minutes: float | str = 2,
@@ -101,6 +105,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         self.auth_enabled = auth_enabled
         self.response_format = response_format
         self.app_insights_enabled = app_insights_enabled
+        self.collect_inputs = collect_inputs
         self.tags = tags
         self.timeout_minutes = timeout_minutes
 
@@ -263,6 +268,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
             auth_enabled=arguments.flag("auth_enabled", self.auth_enabled),
             response_format=cast("ResponseFormat", response_format),
             app_insights_enabled=arguments.optional(arguments.flag, "app_insights_enabled", self.app_insights_enabled),
+            collect_inputs=arguments.flag("collect_inputs", self.collect_inputs),
             tags=arguments.tags("tags", self.tags),
         )
         settings.validate()
