@@ -77,12 +77,8 @@ def names(name: str, value: Any) -> tuple[str, ...]:
 
 
 def tags(name: str, value: Any) -> dict[str, str]:
-    """A mapping of text to text; values are written as text."""
-    if is_absent(value):
-        return {}
-    if not isinstance(value, Mapping):
-        raise InvalidRequest(f"{name} is {value!r}; give a mapping of names to values.")
-    return {text(f"a name in {name}", key): str(item) for key, item in value.items()}
+    """A mapping of text to text, or one as JSON text; values are written as text."""
+    return {text(f"a name in {name}", key): str(item) for key, item in mapping(name, value).items()}
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:

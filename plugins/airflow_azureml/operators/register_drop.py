@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.log import mask_secret
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._dag_runs import name_of_run
 from airflow_azureml._drop_key import LATEST, drop_key_of
 from airflow_azureml._drop_storage import storage_of
 from airflow_azureml._validation_arguments import validation_settings
+from airflow_azureml.addresses import secrets_of
 from airflow_azureml.drop_results import RegisteredDropResult
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from azureml_drops.drop_settings import DropSettings
@@ -106,8 +108,14 @@ class AzureMLRegisterDropOperator(AzureMLBaseOperator):
         self.max_download_mb = max_download_mb
         self.download_timeout = download_timeout
 
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render, and mask what must not be in an address before Airflow stores what was rendered."""
+        super().render_template_fields(context, jinja_env)
+        self._mask()
+
     def perform(self, context: Context) -> RegisteredDropResult:
         """Find, validate, register."""
+        self._mask()  # a mapped task is rendered without the method above
         settings = self._settings()
         on_bad_drop = arguments.choice("on_bad_drop", self.on_bad_drop, ON_BAD_DROP)
         conn_id = arguments.optional(arguments.text, "source_conn_id", self.source_conn_id)
@@ -192,6 +200,10 @@ class AzureMLRegisterDropOperator(AzureMLBaseOperator):
             )
         self.log.info("The file of drop %s is not there any more; it was registered before.", key)
         return done
+
+    def _mask(self) -> None:
+        for secret in secrets_of(str(self.drops)):
+            mask_secret(secret)
 
     def _skip_what_is_not_new(self, done: RegisteredDrop, on_bad_drop: str) -> None:
         if done.status is DropStatus.DUPLICATE:

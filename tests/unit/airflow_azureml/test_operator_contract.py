@@ -24,9 +24,11 @@ from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from airflow_azureml.operators.enable_insights import AzureMLEnableInsightsOperator
 from airflow_azureml.operators.gate import AzureMLGateOperator
 from airflow_azureml.operators.monitor_service import AzureMLMonitorServiceOperator
+from airflow_azureml.operators.prepare_training import AzureMLPrepareTrainingOperator
 from airflow_azureml.operators.promote_model import AzureMLPromoteModelOperator
 from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOperator
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
+from airflow_azureml.operators.register_drop import AzureMLRegisterDropOperator
 from airflow_azureml.operators.rollback import AzureMLRollbackOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
 from airflow_azureml.operators.trigger_pipeline import AzureMLTriggerPipelineOperator
@@ -43,6 +45,20 @@ from azureml_workspace.errors import (
 )
 
 pytestmark = pytest.mark.unit
+
+REGISTERED_DROP = {
+    "name": "d",
+    "version": 1,
+    "rows": 2,
+    "fingerprint": "sha256:ab",
+    "drop_key": "2026-11-27",
+    "replaces": None,
+    "report": "",
+    "file_found": True,
+    "source_conn_id": None,
+    "settings": {"dataset": "d", "pattern": "{date}.csv", "label": "y"},
+}
+"""What the task before one that prepares a training returned."""
 
 MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     AzureMLRegisterDatasetOperator: {"data": "a.csv", "name": "d"},
@@ -66,6 +82,8 @@ MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     AzureMLDeleteServiceOperator: {"service": "svc-c"},
     AzureMLPromoteModelOperator: {"gate": "decisions/svc-a/of-today"},
     AzureMLRollbackOperator: {"service": "svc-a", "reason": "clients complain"},
+    AzureMLRegisterDropOperator: {"drops": "{date}.csv", "name": "d", "drop_key": "2026-11-27"},
+    AzureMLPrepareTrainingOperator: {"drop": REGISTERED_DROP, "service": "svc-a"},
 }
 OPERATORS = list(MAKE)
 
