@@ -73,6 +73,7 @@ def test_a_drop_is_a_dataset_version_with_its_lineage(drops: Drops) -> None:
     assert report.accepted
     assert report.baseline is None
     assert event.document == done.report == report.path
+    assert drops.record("2026-11-01").is_settled(drops.found("2026-11-01").content_state) is False
 
 
 def test_the_baseline_is_the_accepted_drop_before_or_else_the_next(drops: Drops) -> None:
@@ -143,6 +144,7 @@ def test_a_bad_drop_is_quarantined_and_registers_nothing(drops: Drops) -> None:
     assert done.status is QUARANTINED
     assert "Column 'a' is outside" in done.reason
     assert drops.versions() == [(1, "2026-11-01")]
+    assert drops.record("2026-11-02").is_settled(drops.found("2026-11-02").content_state)
     event = drops.record("2026-11-02").latest
     assert event.document == done.report
     report = read_report(drops.workspace, drops.settings.dataset, "2026-11-02", done.fingerprint)
@@ -218,7 +220,7 @@ def test_two_runs_of_one_drop_at_once_are_one_registration(drops: Drops, local_s
     assert drops.statuses("2026-11-01") == [REGISTERED]
 
 
-@pytest.mark.parametrize("cut", range(1, 9))
+@pytest.mark.parametrize("cut", range(1, 11))
 def test_killed_anywhere_it_is_finished_by_the_next(drops: Drops, cut: int) -> None:
     drops = drops.with_settings(dataset=f"{drops.settings.dataset[:40]}-{cut}")
     drops.write("2026-11-01", rows(1))
