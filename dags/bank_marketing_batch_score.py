@@ -17,8 +17,8 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
 from airflow_azureml.params import service_param
-from mlops_config.bank_marketing import BANK_MARKETING
 from mlops_config.batch_scoring import batch_schedule, batch_scoring
+from mlops_config.drops import DROPS
 
 PLACES = batch_scoring()
 
@@ -59,7 +59,7 @@ PARAMS = {
     "output_conn_id": Param(
         None, type=["string", "null"], title="Connection of the output's storage", section="Output"
     ),
-    "service_name": service_param(BANK_MARKETING.service_name, description="Its model is the champion."),
+    "service_name": service_param(DROPS.service_name, description="Its model is the champion."),
 }
 
 schedule = batch_schedule()

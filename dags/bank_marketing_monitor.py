@@ -18,11 +18,11 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, task
 
 from airflow_azureml.operators.monitor_service import AzureMLMonitorServiceOperator
 from airflow_azureml.params import service_param
-from mlops_config.bank_marketing import BANK_MARKETING
+from mlops_config.drops import DROPS
 from mlops_config.monitoring import MONITORING, monitor_schedule
 
 PARAMS = {
-    "service_name": service_param(BANK_MARKETING.service_name),
+    "service_name": service_param(DROPS.service_name),
     "window_hours": Param(
         MONITORING.window_hours, type="number", exclusiveMinimum=0, maximum=2160, title="Hours", section="Drift"
     ),

@@ -15,7 +15,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_azureml.operators.rollback import AzureMLRollbackOperator
 from airflow_azureml.params import service_param
-from mlops_config.bank_marketing import BANK_MARKETING
+from mlops_config.drops import DROPS
 
 with DAG(
     dag_id="bank_marketing_rollback",
@@ -25,7 +25,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={
-        "service_name": service_param(BANK_MARKETING.service_name, description="Which goes back."),
+        "service_name": service_param(DROPS.service_name, description="Which goes back."),
         "to_version": Param(
             None,
             type=["integer", "null"],

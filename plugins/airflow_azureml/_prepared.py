@@ -1,4 +1,4 @@
-"""What the task that prepared the training data returned, as far as the gate's operators need it."""
+"""What the task that prepared the training data returned, as far as the tasks after it need it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_azureml import _arguments as arguments
-from airflow_azureml._references import Reference, dataset_reference
+from airflow_azureml._references import Reference, dataset_reference, model_reference
 from azureml_workspace.errors import InvalidRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a training task learns from it: tags of the model to be, and the model when there is one already."""
+
+    model_tags: Mapping[str, str]
+    trained_model: Reference | None
+
+    @classmethod
+    def of(cls, dataset: Any) -> Training:
+        """From a rendered `dataset` argument, whatever that is. :raises InvalidRequest: a part of it is malformed."""
+        if not isinstance(dataset, Mapping):
+            return cls(model_tags={}, trained_model=None)
+        trained = dataset.get("trained_model")
+        return cls(
+            model_tags=arguments.tags("dataset['model_tags']", dataset.get("model_tags")),
+            trained_model=None if trained is None else model_reference(trained, None),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

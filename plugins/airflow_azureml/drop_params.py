@@ -53,7 +53,7 @@ def validation_params() -> dict[str, Param]:
             {},
             type="object",
             title="Validation",
-            description='Thresholds that differ from the defaults, for example {"max_psi": 0.5, "min_rows": 1000}; null '
+            description='Thresholds that differ from the defaults, such as {"max_psi": 0.5, "min_rows": 1000}; null '
             "switches one off.",
             section="Drop",
         ),
@@ -77,8 +77,8 @@ def training_window_params() -> dict[str, Param]:
             exclusiveMinimum=0,
             maximum=0.5,
             title="Holdout",
-            description="Share of the rows that no model is ever trained on. Change it, and models are compared on rows "
-            "that the champion may have seen.",
+            description="Share of the rows that no model is ever trained on. Change it, and models are compared on "
+            "rows that the champion may have seen.",
             section="Training",
         ),
         "group_columns": Param(
@@ -87,6 +87,13 @@ def training_window_params() -> dict[str, Param]:
             title="Rows that belong together",
             description="Columns, such as a client's number: rows with the same values are all held out or none. "
             "Default: rows with the same values in every column.",
+            section="Training",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Train again",
+            description="Although a model was made of this very data with these settings.",
             section="Training",
         ),
     }

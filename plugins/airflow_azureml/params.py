@@ -21,6 +21,22 @@ _AS_DEFINED = "Default: as in the pipeline's definition."
 _EXPERIMENT_RULE = "3 to 36 letters, digits, dashes and underscores."
 _EXPERIMENT: dict[str, Any] = {"pattern": EXPERIMENT_NAME, "title": "Experiment", "section": "Names"}
 _TIMEOUT: dict[str, Any] = {"minimum": 0.1, "maximum": 1440, "title": "Time limit in minutes", "section": "AutoML"}
+_MODELS: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string"},
+    "examples": [
+        "LightGBM",
+        "XGBoostClassifier",
+        "GradientBoosting",
+        "RandomForest",
+        "ExtremeRandomTrees",
+        "LogisticRegression",
+        "DecisionTree",
+    ],
+    "section": "AutoML",
+}
+"""The form offers what both backends have; Azure has more, which a configuration in JSON may name."""
+
 _ITERATIONS: dict[str, Any] = {"minimum": 1, "title": "Most trials", "section": "AutoML"}
 
 
@@ -133,7 +149,7 @@ def service_param(default: str, *, description: str = "") -> Param:
 
 
 def automl_params() -> dict[str, Param]:
-    """The metric and the limits of AutoML."""
+    """The metric and the limits of AutoML, and what competes; `automl_arguments` hands them on."""
     return {
         "primary_metric": Param(
             "AUC_weighted",
@@ -154,6 +170,40 @@ def automl_params() -> dict[str, Param]:
             type=["integer", "null"],
             **_ITERATIONS,
             description="Default: only time limits them.",
+        ),
+        "allowed_models": Param([], **_MODELS, title="Models to try", description="Default: all."),
+        "blocked_models": Param([], **_MODELS, title="Models not to try", description="Default: none."),
+        "class_weights": Param(
+            "none",
+            type=["string", "object"],
+            minLength=1,
+            title="Weights of the classes",
+            description="none, balanced (a rare class counts as much as a frequent one), or a weight for each label, "
+            'such as {"yes": 8}. Metrics count each row alike. Local backend only.',
+            section="AutoML",
+        ),
+        "custom_pipelines": Param(
+            [],
+            type="array",
+            items={"type": "object"},
+            title="Pipelines of your own",
+            description="scikit-learn pipelines that compete with the models above: a JSON list such as "
+            '[{"name": "scaled-svm", "steps": [{"estimator": "sklearn.preprocessing.StandardScaler"}, '
+            '{"estimator": "sklearn.svm.SVC", "params": {"probability": true}}]}]. Local backend only.',
+            section="AutoML",
+        ),
+    }
+
+
+def automl_arguments() -> dict[str, Any]:
+    """What an operator with AutoML's parameters is given, so that every field of `automl_params` counts."""
+    plain = ("primary_metric", "experiment_timeout_minutes", "iterations")
+    structured = ("allowed_models", "blocked_models", "custom_pipelines")
+    return {
+        **{name: f"{{{{ params.{name} }}}}" for name in plain},
+        **{name: f"{{{{ params.{name} | tojson }}}}" for name in structured},
+        "class_weights": (
+            "{{ params.class_weights if params.class_weights is string else params.class_weights | tojson }}"
         ),
     }
 

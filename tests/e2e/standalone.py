@@ -42,6 +42,7 @@ class Standalone:
     parallelism: int = 4
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
+    variables: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> Standalone:
         """Start it and wait until all components are healthy."""
@@ -51,7 +52,7 @@ class Standalone:
         api, worker_logs, trigger_logs = _free_ports(3)
         self.url = f"http://127.0.0.1:{api}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-        environment = inherited | {
+        self.variables = inherited | {
             "HOME": str(self.home),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "AIRFLOW_HOME": str(self.home),
@@ -80,7 +81,7 @@ class Standalone:
         with (self.home / "standalone.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, airflow, "standalone"],
-                env=environment,
+                env=self.variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -116,6 +117,21 @@ class Standalone:
     def log(self) -> str:
         """What it printed."""
         return (self.home / "standalone.log").read_text()
+
+    def command(self, *arguments: str) -> str:
+        """What `airflow ...` prints."""
+        airflow = str(Path(sys.executable).with_name("airflow"))
+        done = subprocess.run(
+            [sys.executable, airflow, *arguments],
+            env=self.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The answer of the REST interface, None for 404."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml import _decision_text as text
@@ -56,12 +57,15 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
         response_timeout: timedelta | None = timedelta(days=1),
         azureml_conn_id: str = AzureMLHook.default_conn_name,
         retry_policy: RetryPolicy | None = RETRY_POLICY,
+        params: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        note = Param("", source="task", type="string", title="Note", description="Kept with the answer.")
         super().__init__(
             subject="Promote the model?",
             defaults=[self.REJECT],
-            params={NOTE: Param("", type="string", title="Note", description="Kept with the answer.")},
+            # Airflow hands a task those of its DAG too, and leaves them out of the form by their source.
+            params=ParamsDict({**(params or {}), NOTE: note}),
             response_timeout=response_timeout,
             retry_policy=retry_policy,
             **kwargs,

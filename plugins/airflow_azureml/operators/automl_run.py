@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._prepared import Training
 from airflow_azureml._provenance import airflow_tags
 from airflow_azureml._references import Reference, dataset_reference
 from airflow_azureml._run_progress import Snapshot
@@ -51,7 +52,9 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
 
     The settings are Azure's `AutoMLConfig` parameters; see `azureml_workspace.records.AutoMLSettings` for their limits.
 
-    :param dataset: the register task's output, or the name of a dataset.
+    :param dataset: the register task's output, or the name of a dataset. With the output of
+        `AzureMLPrepareTrainingOperator` the model gets its tags, and a model that an earlier DAG run made of this very
+        training is taken up instead of trained again.
     :param dataset_version: its version when a name was given (default the latest).
     :param label_column_name: the column to predict.
     :param experiment_name: the experiment that the run belongs to.
@@ -155,7 +158,8 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
         limit = limit_seconds(settings, self.queue_timeout_minutes)
         model_name = arguments.optional(arguments.text, "model_name", self.model_name) or settings.experiment_name
         validate_model_name(model_name)  # now, and not when the run has ended and its model is registered
-        model_tags = arguments.tags("model_tags", self.model_tags)
+        training = Training.of(self.dataset)
+        model_tags = {**training.model_tags, **arguments.tags("model_tags", self.model_tags)}
         compute = compute_target(self)
         workspace = self.hook.workspace
 
@@ -172,8 +176,13 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
             model_name=model_name,
             model_tags=model_tags,
         )
+        trained = training.trained_model
         return Plan(
-            begin=lambda: Snapshot(workspace.submit_automl(settings, submission_key=key)),
+            begin=lambda: Snapshot(
+                workspace.submit_automl(settings, submission_key=key)
+                if trained is None
+                else workspace.get_run(workspace.get_model(trained.name, trained.version).run_id)
+            ),
             key=key,
             limit_seconds=limit,
             limit=OWN_LIMIT,
