@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import Reference, dataset_reference, model_reference
 from azureml_workspace.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from azureml_workspace.protocol import Workspace
+
+KEY_TAG = "training_key"
+"""The tag of a model that tells which training it came of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,17 @@ class Training:
             model_tags=arguments.tags("dataset['model_tags']", dataset.get("model_tags")),
             trained_model=None if trained is None else model_reference(trained, None),
         )
+
+    def run_that_trained(self, workspace: Workspace, model_name: str) -> str | None:
+        """The run that a model of this training came from, None when it was never trained.
+
+        A DAG run that died right after it registered its model did not live to say so; the model's tag tells.
+        """
+        if self.trained_model is not None:
+            return workspace.get_model(self.trained_model.name, self.trained_model.version).run_id
+        key = self.model_tags.get(KEY_TAG)
+        versions = workspace.list_model_versions(model_name) if key else []
+        return next((model.run_id for model in reversed(versions) if model.tags.get(KEY_TAG) == key), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,12 +176,12 @@ class AzureMLAutoMLRunOperator(AzureMLRemoteRunOperator):
             model_name=model_name,
             model_tags=model_tags,
         )
-        trained = training.trained_model
+        trained = training.run_that_trained(workspace, model_name)
+        if trained is not None:
+            self.log.info("Run %s made a model of this very training; it is taken up.", trained)
         return Plan(
             begin=lambda: Snapshot(
-                workspace.submit_automl(settings, submission_key=key)
-                if trained is None
-                else workspace.get_run(workspace.get_model(trained.name, trained.version).run_id)
+                workspace.submit_automl(settings, submission_key=key) if trained is None else workspace.get_run(trained)
             ),
             key=key,
             limit_seconds=limit,

@@ -52,7 +52,6 @@ with DAG(
         experiment_name="of-drops",
         iterations=1,
         experiment_timeout_minutes=0.2,
-        model_tags="{{ ti.xcom_pull('prepare_training')['model_tags'] | tojson }}",
         poll_seconds=0.2,
     )
     refuse(training.output, automl.output)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, progress, unavailable
+from tests.unit.airflow_azureml.conftest import NOW, FakeWorkspace, TaskContext, progress, unavailable
 
 from airflow_azureml._waiting import TaskStopped, WaitTimeout
 from airflow_azureml.operators.automl_run import AzureMLAutoMLRunOperator
 from azureml_workspace.errors import InvalidRequest, RunFailed, ServiceUnavailable, Throttled
+from azureml_workspace.records import ModelVersion
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
@@ -38,6 +39,23 @@ def test_order_of_calls(workspace: FakeWorkspace, context: TaskContext) -> None:
     operator().execute(context)  # type: ignore[arg-type]
     order = [name for name in workspace.names() if name != "get_run"]
     assert order == ["get_dataset", "ensure_compute", "submit_automl", "automl_result", "register_model"]
+
+
+def test_what_was_trained_by_a_run_that_did_not_live_to_say_so_is_not_trained_again(
+    workspace: FakeWorkspace, context: TaskContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        ModelVersion(name="bank-exp", version=version, run_id=run_id, created_at=NOW, tags={"training_key": key})
+        for version, run_id, key in ((1, "run-a", "k1"), (2, "run-b", "k2"), (3, "run-c", "k1"))
+    ]
+    monkeypatch.setattr(workspace, "list_model_versions", lambda name: made, raising=False)
+    for key, expected in (("k1", "run-c"), ("k2", "run-b")):
+        prepared = DATASET | {"model_tags": {"training_key": key}, "trained_model": None}
+        assert operator(dataset=prepared).execute(TaskContext())["run_id"] == expected  # type: ignore[arg-type]
+    assert "submit_automl" not in workspace.names()
+    prepared = DATASET | {"model_tags": {"training_key": "k3"}, "trained_model": None}
+    operator(dataset=prepared).execute(context)  # type: ignore[arg-type]
+    assert "submit_automl" in workspace.names()
 
 
 def test_model_tags_say_where_it_comes_from(workspace: FakeWorkspace, context: TaskContext) -> None:
