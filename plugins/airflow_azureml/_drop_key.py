@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 LATEST = "latest"
 
-HOW_TO_NAME = (
-    "set drop_key (in the trigger form, or `--conf` of `airflow dags trigger`), give the run a logical date, or set "
-    f"drop_key to {LATEST!r}"
-)
+_HOW_TO_NAME = "set drop_key (in the trigger form, or with `--conf` of `airflow dags trigger`) to a key or to 'latest'"
 
 
 def drop_key_of(value: Any, pattern: DropPattern, context: Context) -> str:
@@ -38,9 +35,9 @@ def drop_key_of(value: Any, pattern: DropPattern, context: Context) -> str:
     if start is not None:
         raise InvalidRequest(
             f"drop_key is not set, and the drops at {pattern.text} are not named by dates, so the date of this run "
-            f"says nothing; {HOW_TO_NAME.replace('give the run a logical date, or ', '')}."
+            f"says nothing; {_HOW_TO_NAME}."
         )
     raise InvalidRequest(
         f"drop_key is not set, and this run has no data interval to take a date from (it was started by hand or by an "
-        f"event); {HOW_TO_NAME}."
+        f"event); {_HOW_TO_NAME}, or give the run a logical date."
     )
