@@ -44,7 +44,11 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": "Azure Machine Learning",
-                "python-modules": ["airflow_azureml.triggers.run", "airflow_azureml.triggers.service"],
+                "python-modules": [
+                    "airflow_azureml.triggers.drops",
+                    "airflow_azureml.triggers.run",
+                    "airflow_azureml.triggers.service",
+                ],
             }
         ],
         "extra-links": [
