@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from azureml_workspace.metrics.ranking import areas, average_precisions, by_score
+
 Probabilities = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
@@ -95,23 +97,18 @@ def _matthews(
 
 
 def _from_ranking(codes: Codes, probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score
-
     rows, classes = probabilities.shape
     truth = codes[:, None] == np.arange(classes)[None, :]
     support = truth.sum(axis=0)
     ranked = (support > 0) & (support < rows)
-    areas = np.zeros(classes)
-    precisions = np.zeros(classes)
-    for position in np.flatnonzero(ranked):
-        areas[position] = binary_auc(truth[:, position], probabilities[:, position])
-        precisions[position] = average_precision_score(truth[:, position], probabilities[:, position])
     if not ranked.any():
         return {}
+    figures = np.zeros((classes, 2))
+    for position in np.flatnonzero(ranked):
+        figures[position] = _rank(truth[:, position], probabilities[:, position])
     metrics = {}
-    for name, values, micro in (
-        ("AUC", areas, binary_auc(truth.ravel(), probabilities.ravel())),
-        ("average_precision_score", precisions, average_precision_score(truth.ravel(), probabilities.ravel())),
+    for name, values, micro in zip(
+        ("AUC", "average_precision_score"), figures.T, _rank(truth.ravel(), probabilities.ravel()), strict=True
     ):
         metrics[f"{name}_macro"] = values[ranked].mean()
         metrics[f"{name}_micro"] = micro
@@ -123,11 +120,10 @@ def _from_ranking(codes: Codes, probabilities: npt.NDArray[np.float64]) -> dict[
 
 def binary_auc(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> float:
     """Area under the ROC curve as the Mann-Whitney statistic; NaN when `truth` holds one value only."""
-    from scipy.stats import rankdata
+    return _rank(truth, scores)[0]
 
-    positive = int(truth.sum())
-    negative = len(truth) - positive
-    if positive == 0 or negative == 0:
-        return float("nan")
-    rank_sum = float(rankdata(scores)[truth].sum())
-    return (rank_sum - positive * (positive + 1) / 2) / (positive * negative)
+
+def _rank(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Area under the ROC curve and average precision."""
+    hits, misses = by_score(truth, scores, np.ones((1, len(truth))))
+    return float(areas(hits, misses)[0]), float(average_precisions(hits, misses)[0])

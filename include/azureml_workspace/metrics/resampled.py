@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.metrics.classification import Codes, Probabilities, confusion_metrics
+from azureml_workspace.metrics.ranking import Floats, areas, average_precisions, by_score
 from azureml_workspace.records import PRIMARY_METRICS
 
-Floats = npt.NDArray[np.float64]
 _OfOneClass = Callable[[Floats, Floats], Floats]
 
 
@@ -30,9 +29,9 @@ def resampled_metric(metric: str, codes: Codes, probabilities: Probabilities, mu
     if metric not in PRIMARY_METRICS:
         raise InvalidRequest(f"metric {metric!r} cannot be resampled; choose one of {', '.join(PRIMARY_METRICS)}.")
     if metric == "AUC_weighted":
-        return _weighted_over_classes(codes, probabilities, multiplicities, _areas)
+        return _weighted_over_classes(codes, probabilities, multiplicities, areas)
     if metric == "average_precision_score_weighted":
-        return _weighted_over_classes(codes, probabilities, multiplicities, _average_precisions)
+        return _weighted_over_classes(codes, probabilities, multiplicities, average_precisions)
     return _from_confusion(metric, codes, probabilities, multiplicities)
 
 
@@ -57,38 +56,10 @@ def _weighted_over_classes(
     rows = multiplicities.sum(axis=1)
     total, weight = np.zeros_like(rows), np.zeros_like(rows)
     for position in np.unique(codes):
-        hits, misses = _by_score(codes == position, probabilities[:, position], multiplicities)
+        hits, misses = by_score(codes == position, probabilities[:, position], multiplicities)
         support = hits.sum(axis=1)
         ranked = (support > 0) & (support < rows)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = of_one_class(hits, misses)
-        total += np.where(ranked, values * support, 0.0)
+        total += np.where(ranked, of_one_class(hits, misses) * support, 0.0)
         weight += np.where(ranked, support, 0.0)
     means: Floats = np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
     return means
-
-
-def _by_score(truth: npt.NDArray[np.bool_], scores: Probabilities, multiplicities: Floats) -> tuple[Floats, Floats]:
-    """Rows of the class and others at each distinct score, the highest first: two arrays [resamples, scores]."""
-    order = np.argsort(-scores, kind="stable")
-    ordered = multiplicities[:, order]
-    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])
-    hits: Floats = np.add.reduceat(ordered * truth[order], starts, axis=1)
-    everything: Floats = np.add.reduceat(ordered, starts, axis=1)
-    return hits, everything - hits
-
-
-def _areas(hits: Floats, misses: Floats) -> Floats:
-    """The Mann-Whitney statistic: pairs of a hit and a miss in the right order, ties counting half."""
-    others = misses.sum(axis=1)
-    below = others[:, None] - np.cumsum(misses, axis=1)
-    areas: Floats = (hits * (below + misses / 2)).sum(axis=1) / (hits.sum(axis=1) * others)
-    return areas
-
-
-def _average_precisions(hits: Floats, misses: Floats) -> Floats:
-    """Precision at each score, weighted by the recall that it adds (no interpolation, as scikit-learn)."""
-    found = np.cumsum(hits, axis=1)
-    precision = np.divide(found, found + np.cumsum(misses, axis=1), out=np.zeros_like(found), where=found > 0)
-    averages: Floats = (hits * precision).sum(axis=1) / found[:, -1]
-    return averages

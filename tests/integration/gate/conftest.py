@@ -89,7 +89,7 @@ class GateWorld:
     ) -> str:
         """The id of the AutoML run of that kind; made once."""
         if kind not in self.runs:
-            data = self.register(f"gate-{kind}", make_rows(1500, seed=1, labelled=labelled))
+            data = self.register(f"gate-{kind}", make_rows(800, seed=1, labelled=labelled))
             self.workspace.ensure_compute(ComputeTarget(name="gate-main", max_nodes=1))
             settings = AutoMLSettings(
                 experiment_name="gate",

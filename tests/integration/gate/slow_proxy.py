@@ -13,8 +13,8 @@ import requests
 
 
 @contextmanager
-def slowed(scoring_uri: str, seconds: float, *, failing: int = 0) -> Iterator[str]:
-    """The scoring URI of the slow one. The first `failing` requests that name no purpose but a load get a 500."""
+def slowed(scoring_uri: str, seconds: float) -> Iterator[str]:
+    """The scoring URI of the slow one."""
     origin = scoring_uri.removesuffix("/score")
     session = requests.Session()
 

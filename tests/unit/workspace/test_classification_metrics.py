@@ -83,3 +83,4 @@ def test_a_sure_mistake_has_a_finite_log_loss() -> None:
 def test_auc_of_ties_is_a_half() -> None:
     assert binary_auc(np.array([True, False]), np.array([0.3, 0.3])) == 0.5
     assert np.isnan(binary_auc(np.array([True, True]), np.array([0.3, 0.4])))
+    assert np.isnan(binary_auc(np.array([], dtype=bool), np.array([])))
