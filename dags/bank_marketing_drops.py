@@ -25,7 +25,7 @@ from airflow_azureml.operators.gate import AzureMLGateOperator
 from airflow_azureml.operators.prepare_training import AzureMLPrepareTrainingOperator
 from airflow_azureml.operators.promote_model import AzureMLPromoteModelOperator
 from airflow_azureml.operators.register_drop import AzureMLRegisterDropOperator
-from airflow_azureml.params import automl_arguments, automl_params, name_params, reading_params, service_param
+from airflow_azureml.params import automl_arguments, automl_params, compute_params, name_params, reading_params, service_param
 from mlops_config.bank_marketing import BANK_MARKETING
 from mlops_config.drops import DROPS, drops_schedule
 
@@ -41,6 +41,7 @@ PARAMS = {
     "service_name": service_param(DROPS.service_name, description="The live one."),
     **training_window_params(),
     **automl_params(),
+    **compute_params(),
     **gate_params(),
 }
 
@@ -90,6 +91,8 @@ with DAG(
         model_name="{{ params.model_name or params.dataset_name }}",
         **automl_arguments(),
         exclude_columns="{{ params.exclude_columns | tojson }}",
+        compute_target="{{ params.compute_target }}",
+        max_nodes="{{ params.max_nodes }}",
         poll_seconds=1,
     )
     candidate = AzureMLDeployCandidateOperator(

@@ -14,6 +14,9 @@ ASSET_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
 EXPERIMENT_NAME = "^[A-Za-z0-9][A-Za-z0-9_-]{2,35}$"
 """The rule of `validate_experiment_name`."""
 
+COMPUTE_NAME = "^[A-Za-z][A-Za-z0-9-]{0,22}[A-Za-z0-9]$"
+"""The rule of `validate_compute_name`."""
+
 SERVICE_NAME = "^[a-z][a-z0-9-]{1,30}[a-z0-9]$"
 """The rule of `validate_service_name`."""
 
@@ -213,4 +216,26 @@ def automl_override_params() -> dict[str, Param]:
     return {
         "experiment_timeout_minutes": Param(None, type=["number", "null"], **_TIMEOUT, description=_AS_DEFINED),
         "iterations": Param(None, type=["integer", "null"], **_ITERATIONS, description=_AS_DEFINED),
+    }
+
+
+def compute_params() -> dict[str, Param]:
+    """Where AutoML runs."""
+    return {
+        "compute_target": Param(
+            "cpu-cluster",
+            type="string",
+            pattern=COMPUTE_NAME,
+            title="Compute target",
+            description="Made when there is none of this name. 2 to 24 letters, digits and dashes.",
+            section="AutoML",
+        ),
+        "max_nodes": Param(
+            1,
+            type="integer",
+            minimum=1,
+            title="Nodes of a new one",
+            description="So many AutoML runs at once; others wait their turn.",
+            section="AutoML",
+        ),
     }

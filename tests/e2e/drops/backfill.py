@@ -63,3 +63,26 @@ class Backfill:
         (run,) = [run["dag_run_id"] for run in runs if run["logical_date"][:10] == day]
         tasks = self.call("GET", f"/dags/{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
         return {task["task_id"]: task["state"] for task in tasks}
+
+
+def backfill_conf(pattern: str, *, dataset: str, service: str, label: str) -> dict[str, Any]:
+    """Params with which a day takes seconds: one quick model of one small drop, judged by its figures alone."""
+    return {
+        "drops": pattern,
+        "label": label,
+        "dataset_name": dataset,
+        "experiment_name": dataset,
+        "service_name": service,
+        "window": "1",
+        "allowed_models": ["LogisticRegression"],
+        "iterations": 1,
+        "experiment_timeout_minutes": 0.5,
+        "rule": "point",
+        "tolerance": 0.2,
+        "cohort_tolerance": None,
+        "max_p95_ratio": None,
+        "min_holdout_rows": 10,
+        "gate_requests": 20,
+        "compute_target": "backfill",
+        "max_nodes": 2,
+    }
