@@ -10,7 +10,7 @@ from tests.contract.conftest import LABEL, TIMEOUT_MINUTES, Trained, automl_sett
 
 from azureml_workspace.errors import Conflict, InvalidRequest, NotFound, RunFailed
 from azureml_workspace.protocol import Workspace
-from azureml_workspace.records import ComputeTarget, DatasetSource
+from azureml_workspace.records import ComputeTarget, CustomPipeline, DatasetSource, PipelineStep
 from azureml_workspace.statuses import ACTIVE_RUN_STATUSES, RunStatus
 
 pytestmark = pytest.mark.contract
@@ -162,6 +162,40 @@ def test_settings_that_cannot_work(workspace: Workspace, trained: Trained, given
     settings = automl_settings(trained.dataset, compute_target="contract-main", **given)
     with pytest.raises(InvalidRequest, match=words):
         workspace.submit_automl(settings, submission_key=f"contract-bad-{sorted(given)}")
+
+
+OWN = CustomPipeline(
+    name="own-bayes",
+    steps=(
+        PipelineStep(estimator="sklearn.preprocessing.StandardScaler"),
+        PipelineStep(estimator="sklearn.naive_bayes.GaussianNB"),
+    ),
+)
+
+
+@pytest.mark.parametrize("given", [{"class_weights": "balanced"}, {"custom_pipelines": (OWN,)}])
+def test_challengers_of_ones_own_compete_or_are_refused_before_anything_is_sent(
+    workspace: Workspace, trained: Trained, given: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    settings = automl_settings(
+        trained.dataset, compute_target="contract-main", allowed_models=("DecisionTree",), iterations=2, **given
+    )
+    key = f"contract-own-{sorted(given)}"
+    if request.node.callspec.params["workspace"] == "azure_v1":
+        with pytest.raises(InvalidRequest, match="local backend"):
+            workspace.submit_automl(settings, submission_key=key)
+        assert workspace.find_run(key) is None
+        return
+    run = workspace.submit_automl(settings, submission_key=key)
+    run = settle(lambda: workspace.get_run(run.run_id), lambda seen: seen.status.is_terminal, seconds=90)
+    assert run.status is RunStatus.COMPLETED, run.error
+    children = {child.algorithm: child for child in workspace.list_child_runs(run.run_id)}
+    if "custom_pipelines" in given:
+        assert children["own-bayes"].status is RunStatus.COMPLETED
+        assert children["own-bayes"].score is not None
+    else:
+        guards = {finding.guard for finding in workspace.automl_result(run.run_id).findings}
+        assert "class_weights" in guards
 
 
 def test_data_that_cannot_work(workspace: Workspace, trained: Trained, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Self
 
 import msgspec
@@ -15,6 +16,13 @@ LARGEST_INTEGER = 2**31 - 1
 
 class Record:
     """Mixin for frozen dataclasses that cross a boundary (XCom, HTTP, files)."""
+
+    def __post_init__(self) -> None:
+        # msgspec leaves a default to the class, and writes only what the object itself holds: a record that was read
+        # from what an older version wrote would otherwise be written differently than an equal one made here.
+        for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            if field.name not in self.__dict__:
+                object.__setattr__(self, field.name, getattr(self, field.name))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types: dict, list, str, int, float, bool, None. Tuples become lists, dates ISO 8601."""

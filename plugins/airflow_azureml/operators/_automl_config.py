@@ -95,7 +95,7 @@ def check_columns(config: AutoMLConfig, dataset: DatasetVersion) -> None:
         check_column("exclude_columns", column, columns, where=where)
     for pipeline in config.custom_pipelines:
         for column in pipeline.columns:
-            check_column(f"custom pipeline {pipeline.name}", column, columns, where=where)
+            check_column(f"a column of custom pipeline {pipeline.name!r}", column, columns, where=where)
 
 
 def _class_weights(value: Any) -> ClassWeights:

@@ -32,6 +32,10 @@ def datasets(local_server: Any) -> dict[str, str]:
     return {"train": "train", "ten-rows": "ten-rows"}
 
 
+def _own(estimator: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"custom_pipelines": [{"name": "own", "steps": [{"estimator": estimator, "params": params or {}}]}]}
+
+
 def _settings(**changes: Any) -> dict[str, Any]:
     return {
         "experiment_name": "refused",
@@ -71,6 +75,19 @@ def _settings(**changes: Any) -> dict[str, Any]:
         ({"exclude_columns": ["nowhere"]}, ("exclude_columns", "'nowhere'")),
         ({"exclude_columns": [c for c in _HEADER.strip().split(",") if c != "label"]}, ("no column is left",)),
         ({"experiment_name": " "}, ("experiment name ' '",)),
+        ({"class_weights": "heavy"}, ("class_weights is 'heavy'", "'balanced'")),
+        ({"class_weights": {"maybe": 2}}, ("class_weights names 'maybe'", "'no', 'yes'")),
+        ({"class_weights": {"yes": 0}}, ("weight 0", "above 0")),
+        ({"class_weights": 3}, ("class_weights",)),
+        (_own("os.system"), ("a step 'os.system'", "sklearn.linear_model")),
+        (_own("sklearn.svm.SVM"), ("custom pipeline 'own'", "no estimator 'SVM'", "'SVC'")),
+        (_own("sklearn.svm.SVC", {"probabilty": True}), ("no parameter 'probabilty'", "'probability'")),
+        (_own("sklearn.svm.SVC", {"C": -1, "probability": True}), ("The 'C' parameter of SVC",)),
+        (_own("sklearn.svm.LinearSVC"), ("without `predict_proba`",)),
+        (
+            {"class_weights": "balanced", **_own("sklearn.neighbors.KNeighborsClassifier")},
+            ("takes no weights of rows", "class_weights"),
+        ),
     ],
 )
 @pytest.mark.usefixtures("datasets", "unchanged")

@@ -15,6 +15,13 @@ from azureml_workspace.statuses import RunStatus
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
 
+OWN = {
+    "name": "own",
+    "steps": [
+        {"estimator": "sklearn.preprocessing.StandardScaler", "params": {}},
+        {"estimator": "sklearn.svm.SVC", "params": {"probability": True}},
+    ],
+}
 DATASET = {"name": "bank", "version": 2, "fingerprint": "sha256:00"}
 
 
@@ -56,6 +63,25 @@ def test_what_was_trained_by_a_run_that_did_not_live_to_say_so_is_not_trained_ag
     prepared = DATASET | {"model_tags": {"training_key": "k3"}, "trained_model": None}
     operator(dataset=prepared).execute(context)  # type: ignore[arg-type]
     assert "submit_automl" in workspace.names()
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_challengers_of_ones_own(workspace: FakeWorkspace, context: TaskContext, as_text: bool) -> None:
+    given: dict[str, Any] = {"class_weights": {"yes": 8}, "custom_pipelines": [OWN]}
+    written = {name: json.dumps(value) for name, value in given.items()} if as_text else given
+    operator(**written).execute(context)  # type: ignore[arg-type]
+    settings, _key = next(what for call, what in workspace.calls if call == "submit_automl")
+    assert settings.class_weights == {"yes": 8.0}
+    assert [pipeline.to_dict() for pipeline in settings.custom_pipelines] == [
+        {**OWN, "columns": [], "categories": "one_hot"}
+    ]
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None", "null"])
+def test_no_challengers(workspace: FakeWorkspace, context: TaskContext, nothing: Any) -> None:
+    operator(class_weights=nothing, custom_pipelines=nothing).execute(context)  # type: ignore[arg-type]
+    settings, _key = next(what for call, what in workspace.calls if call == "submit_automl")
+    assert (settings.class_weights, settings.custom_pipelines) == ("none", ())
 
 
 def test_model_tags_say_where_it_comes_from(workspace: FakeWorkspace, context: TaskContext) -> None:
@@ -119,6 +145,16 @@ def test_latest_version_when_none_is_named(workspace: FakeWorkspace, context: Ta
         ({"exclude_columns": '["a"'}, "exclude_columns"),
         ({"exclude_columns": ["y"]}, "exclude_columns holds the label"),
         ({"exclude_columns": ["durration"]}, "did you mean 'duration'"),
+        ({"class_weights": "heavy"}, "class_weights is 'heavy'"),
+        ({"class_weights": '{"yes": 8'}, "class_weights is '{\"yes\": 8', which is not JSON"),
+        ({"class_weights": {"yes": "much"}}, "class_weights['yes'] is 'much'; give a finite number"),
+        ({"class_weights": 8}, "class_weights is '8'"),
+        ({"custom_pipelines": "[{"}, "custom_pipelines is '[{', which is not JSON"),
+        ({"custom_pipelines": [{"name": "own", "step": []}]}, "custom_pipelines[0] has no field 'step'"),
+        (
+            {"custom_pipelines": [{**OWN, "columns": ["durration"]}]},
+            "a column of custom pipeline 'own' is 'durration', which is not a column of dataset bank version 2",
+        ),
         ({"label_column_name": "Y"}, "'Y', which is not a column of dataset bank version 2"),
         ({"label_column_name": ""}, "label_column_name is ''"),
         ({"dataset": None}, "dataset is None: the task it comes from returned nothing"),

@@ -21,10 +21,12 @@ COLUMNS = (
     ColumnSchema(name="price", kind="number"),
 )
 FINE = {"yes": 60, "no": 40}
+OWN = {"name": "own", "steps": [{"estimator": "sklearn.svm.SVC", "params": {"probability": True}}]}
 
 
 def test_good_settings_pass() -> None:
     check_submission(settings_for(), COLUMNS, FINE, 100)
+    check_submission(settings_for(class_weights={"yes": 2.0}, custom_pipelines=[OWN]), COLUMNS, FINE, 100)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,14 @@ def test_good_settings_pass() -> None:
         ({"blocked_models": ALLOWED_MODELS}, FINE, "leaves no model"),
         ({"experiment_timeout_minutes": 0.0}, FINE, "experiment_timeout_minutes is 0"),
         ({"primary_metric": "rmse"}, FINE, "primary_metric is 'rmse'"),
+        ({"class_weights": {"maybe": 2.0}}, FINE, "class_weights names 'maybe'.*'bought'; its values are 'no', 'yes'"),
+        (
+            {"class_weights": {"x": 2.0}},
+            {f"kind {number:02}": 5 for number in range(30)},
+            "its values are 'kind 00', .*'kind 19' and 10 more",
+        ),
+        ({"custom_pipelines": [{**OWN, "name": "lightgbm"}]}, FINE, "named 'lightgbm', as a model of AutoML's is"),
+        ({"custom_pipelines": [{**OWN, "columns": ["size"]}]}, FINE, "'own' wants column 'size'"),
         ({}, {"yes": 100}, "one class only, 'yes', in all 100"),
         ({}, {}, "null in all 100 rows"),
         ({}, {"yes": 6, "no": 4}, "10 rows with a label.*at least 50"),
@@ -59,7 +69,7 @@ def test_models_keep_the_catalog_order() -> None:
 
 def test_the_server_side_imports_no_ml_library() -> None:
     code = (
-        "import sys, azureml_local.automl.preflight, azureml_local.automl.catalog;"
+        "import sys, azureml_local.automl.preflight, azureml_local.automl.catalog, azureml_local.jobs.submission;"
         "bad = {'sklearn', 'lightgbm', 'xgboost', 'flaml', 'pandas', 'numpy', 'scipy'} & set(sys.modules);"
         "sys.exit(str(bad) if bad else 0)"
     )

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from azureml_workspace.azure_v1.automl_checks import check_submission
+from azureml_workspace.azure_v1.automl_checks import check_submission, refuse_what_only_the_local_one_has
 from azureml_workspace.data.profile import ColumnProfile, DataProfile
 from azureml_workspace.errors import InvalidRequest
-from azureml_workspace.records import AutoMLSettings, ColumnKind
+from azureml_workspace.records import AutoMLConfig, AutoMLSettings, ColumnKind, CustomPipeline, PipelineStep
 
 pytestmark = pytest.mark.unit
 
 ROWS = 400
+OWN = CustomPipeline(name="own", steps=(PipelineStep(estimator="sklearn.naive_bayes.GaussianNB"),))
 
 
 def column(name: str, kind: ColumnKind = "string", *, nulls: int = 0, distinct: int = 2) -> ColumnProfile:
@@ -57,6 +58,21 @@ def test_what_can_work_is_let_through() -> None:
 def test_what_cannot_work_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         check(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"class_weights": "balanced"}, "class_weights is 'balanced'.*the local backend alone weighs classes"),
+        ({"class_weights": {"yes": 2.0}}, "class_weights is \"{'yes': 2.0}\""),
+        ({"custom_pipelines": (OWN,)}, "custom_pipelines holds 'own'.*only the local backend does"),
+    ],
+)
+def test_what_only_the_local_one_has_is_refused(given: dict[str, Any], words: str) -> None:
+    config = AutoMLConfig(dataset_name="shop", label_column_name="bought", **given)
+    with pytest.raises(InvalidRequest, match=words):
+        refuse_what_only_the_local_one_has(config)
+    refuse_what_only_the_local_one_has(AutoMLConfig(dataset_name="shop", label_column_name="bought"))
 
 
 def test_azures_least_time_holds_in_its_own_clouds_alone() -> None:

@@ -28,6 +28,22 @@ def test_to_dict_holds_plain_json_types_only() -> None:
     assert DatasetVersion.from_dict(data) == record
 
 
+def test_what_is_read_without_its_defaults_is_written_with_them() -> None:
+    read = DatasetVersion.from_dict(
+        {
+            "name": "d",
+            "version": 1,
+            "fingerprint": "sha256:0",
+            "rows": 1,
+            "columns": [{"name": "a", "kind": "integer"}],
+            "created_at": "2026-11-21T00:00:00Z",
+            "profile_uri": "u",
+        }
+    )
+    assert read.to_dict()["columns"] == [{"name": "a", "kind": "integer", "nullable": False}]
+    assert read.to_dict()["tags"] == {}
+
+
 def test_from_dict_ignores_what_it_does_not_know_and_names_what_is_wrong() -> None:
     child = {
         "run_id": "r_1",
