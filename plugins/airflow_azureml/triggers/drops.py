@@ -16,7 +16,7 @@ from airflow_azureml.triggers._workspaces import SharedWorkspace, shared_workspa
 from azureml_drops.finding import FoundDrop, find_drops
 from azureml_drops.pattern import DropPattern
 from azureml_drops.pending import LedgerView
-from azureml_workspace.errors import Unauthorized, WorkspaceError
+from azureml_workspace.errors import InvalidRequest, Unauthorized, WorkspaceError
 from azureml_workspace.records import validate_dataset_name
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ class AzureMLDropsTrigger(BaseEventTrigger):
         self.repeat_seconds = repeat_seconds
         self._parsed = DropPattern.parse(pattern)
         validate_dataset_name(dataset)
+        _check_seconds(poll_seconds=poll_seconds, repeat_seconds=repeat_seconds)
+        if settle_seconds < 0:
+            raise InvalidRequest(f"settle_seconds is {settle_seconds}; give 0 or more.")
         self._ledger = LedgerView(dataset)
         self._workspace: SharedWorkspace | None = None
         self._stale: SharedWorkspace | None = None
@@ -126,7 +129,7 @@ class AzureMLDropsTrigger(BaseEventTrigger):
 
     def _event(self, pending: list[FoundDrop]) -> TriggerEvent:
         keys = [drop.key for drop in pending]
-        self.log.info("%d drops of %s are pending: %s", len(keys), self.dataset, _short(keys))
+        self.log.info("Pending drops of %s, %d in all: %s", self.dataset, len(keys), _short(keys))
         told = {"dataset": self.dataset, "pattern": self.pattern, "count": len(keys), "pending": keys[:_MOST_KEYS]}
         return TriggerEvent(told)  # type: ignore[no-untyped-call]
 
@@ -181,6 +184,12 @@ class _OneThread(ThreadPoolExecutor):
 
     def __exit__(self, *_: object) -> None:
         self.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_seconds(**given: float) -> None:
+    for name, seconds in given.items():
+        if seconds <= 0:
+            raise InvalidRequest(f"{name} is {seconds}; give a number of seconds above 0.")
 
 
 def _short(keys: list[str]) -> str:

@@ -30,6 +30,7 @@ from airflow_azureml.operators.publish_pipeline import AzureMLPublishPipelineOpe
 from airflow_azureml.operators.register_dataset import AzureMLRegisterDatasetOperator
 from airflow_azureml.operators.register_drop import AzureMLRegisterDropOperator
 from airflow_azureml.operators.rollback import AzureMLRollbackOperator
+from airflow_azureml.operators.scan_drops import AzureMLScanDropsOperator
 from airflow_azureml.operators.smoke_score import AzureMLSmokeScoreOperator
 from airflow_azureml.operators.trigger_pipeline import AzureMLTriggerPipelineOperator
 from airflow_azureml.provider import get_provider_info
@@ -82,6 +83,7 @@ MAKE: dict[type[AzureMLBaseOperator], dict[str, Any]] = {
     AzureMLDeleteServiceOperator: {"service": "svc-c"},
     AzureMLPromoteModelOperator: {"gate": "decisions/svc-a/of-today"},
     AzureMLRollbackOperator: {"service": "svc-a", "reason": "clients complain"},
+    AzureMLScanDropsOperator: {"drops": "{key}.csv", "name": "d", "run_dag_id": "work"},
     AzureMLRegisterDropOperator: {"drops": "{date}.csv", "name": "d", "drop_key": "2026-11-27"},
     AzureMLPrepareTrainingOperator: {"drop": REGISTERED_DROP, "service": "svc-a"},
 }
