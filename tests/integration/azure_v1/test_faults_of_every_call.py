@@ -79,6 +79,7 @@ CALLS: dict[str, Callable[[Any, Path], Any]] = {
     "set_app_insights": lambda w, _: w.set_app_insights("swept", enabled=True),
     "service_logs": lambda w, _: w.service_logs("swept"),
     "service_requests": lambda w, _: w.service_requests("swept"),
+    "service_inputs": lambda w, _: w.service_inputs("swept", since_seconds=60),
     "service_keys": lambda w, _: w.service_keys("swept"),
     "regenerate_key": lambda w, _: w.regenerate_key("swept"),
 }
