@@ -69,3 +69,33 @@ class Drops:
     def versions(self) -> list[tuple[int, str]]:
         found = self.workspace.list_dataset_versions(self.settings.dataset)
         return [(version.version, version.tags.get("drop_key", "")) for version in found]
+
+
+class Recording:
+    """A workspace that keeps which writes were asked of it; `fail_at` ends one: 1 before the first, 2 after it, ..."""
+
+    def __init__(self, workspace: Workspace, fail_at: int = 0) -> None:
+        self._workspace = workspace
+        self._fail_at = fail_at
+        self.writes: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._workspace, name)
+        if name not in {"register_dataset", "write_document", "delete_document"}:
+            return found
+
+        def call(*given: Any, **named: Any) -> Any:
+            self.writes.append(name)
+            done = None if self._is_cut_before() else found(*given, **named)
+            if len(self.writes) * 2 - 1 <= self._fail_at <= len(self.writes) * 2:
+                raise KilledError
+            return done
+
+        return call
+
+    def _is_cut_before(self) -> bool:
+        return self._fail_at == len(self.writes) * 2 - 1
+
+
+class KilledError(BaseException):
+    """What a process is that was killed here."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.integration.drops.drop_files import Drops, rows
+from tests.integration.drops.drop_files import Drops, KilledError, Recording, rows
 from tests.local_server import LocalServer
 
 from azureml_drops.ledger import DropStatus, read_drop
@@ -16,7 +15,6 @@ from azureml_drops.registered import RegisteredDrop
 from azureml_drops.registration import note_missing
 from azureml_drops.validation_report import read_report
 from azureml_drops.validation_settings import ValidationSettings
-from azureml_workspace.protocol import Workspace
 
 pytestmark = pytest.mark.integration
 
@@ -27,36 +25,6 @@ REGISTERED, DUPLICATE, QUARANTINED = DropStatus.REGISTERED, DropStatus.DUPLICATE
 def drops(local_server: LocalServer, tmp_path: Path, request: pytest.FixtureRequest) -> Drops:
     name = request.node.name.split("[")[0].replace("_", "-")[5:200]
     return Drops.of(local_server.workspace(), tmp_path, name)
-
-
-class Recording:
-    """A workspace that counts what is written to it, and ends a call or two early."""
-
-    def __init__(self, workspace: Workspace, fail_at: int = 0) -> None:
-        self._workspace = workspace
-        self._fail_at = fail_at
-        self.writes: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._workspace, name)
-        if name not in {"register_dataset", "write_document", "delete_document"}:
-            return found
-
-        def call(*given: Any, **named: Any) -> Any:
-            self.writes.append(name)
-            done = None if self._is_cut_before() else found(*given, **named)
-            if len(self.writes) * 2 - 1 <= self._fail_at <= len(self.writes) * 2:
-                raise KilledError
-            return done
-
-        return call
-
-    def _is_cut_before(self) -> bool:
-        return self._fail_at == len(self.writes) * 2 - 1
-
-
-class KilledError(BaseException):
-    """What a process is that was killed here."""
 
 
 def test_a_drop_is_a_dataset_version_with_its_lineage(drops: Drops) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.drops.drop_files import Drops, rows
+from tests.integration.drops.drop_files import Drops, KilledError, Recording, rows
 from tests.local_server import LocalServer
 
 from azureml_drops.ledger import DropEvent, DropStatus, note, now
@@ -211,6 +211,36 @@ def test_of_two_runs_at_once_one_trains(drops: Drops, local_server: LocalServer)
         with ThreadPoolExecutor(4) as pool:
             done = list(pool.map(lambda run: prepare(run[0], number, run[1], lambda _: True), each))  # noqa: B023
         assert sorted(prepared.state for prepared in done) == [BUSY, BUSY, BUSY, MINE]
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_killed_anywhere_it_is_finished_by_the_next(drops: Drops, cut: int) -> None:
+    drops = drops.with_settings(dataset=f"{drops.settings.dataset}-{cut}")
+    write(drops, 1, 2)
+    for number in (1, 2):
+        drops.register(day(number))
+    with pytest.raises(KilledError):
+        prepare(replace(drops, workspace=Recording(drops.workspace, fail_at=cut)), 2, window="all")
+    done = prepare(drops, 2, by=("dag/run", "dag/next")[cut % 2], is_running=lambda _: False, window="all")
+    assert done.state is MINE
+    assert done.plan is not None
+    for side in ("training", "holdout"):
+        assert len(drops.workspace.list_dataset_versions(f"{drops.settings.dataset}-{side}")) == 1
+    assert len(drops.workspace.list_documents(f"trainings/{drops.settings.dataset}")) == 1
+    claim = read_claim(drops.workspace, drops.settings.dataset, done.claim.training_key)
+    assert claim is not None
+    assert claim.plan == done.plan
+
+
+def test_a_finished_training_whose_note_was_lost_is_noted_by_the_next_call(drops: Drops) -> None:
+    write(drops, 1)
+    key = prepare(drops, 1).claim.training_key
+    model = {"model_name": "m", "model_version": 3, "by": "dag/run"}
+    with pytest.raises(KilledError):
+        finish_training(Recording(drops.workspace, fail_at=3), drops.settings.dataset, key, **model)  # type: ignore[arg-type]
+    assert DropStatus.TRAINED not in drops.statuses(day(1))
+    finish_training(drops.workspace, drops.settings.dataset, key, **model)  # type: ignore[arg-type]
+    assert drops.statuses(day(1)) == [DropStatus.REGISTERED, DropStatus.TRAINED]
 
 
 def test_a_side_of_one_class_is_refused_and_nothing_is_claimed(drops: Drops) -> None:
