@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +12,13 @@ from azureml_gate.age import Age, Provenance, age_of, provenance_of
 from azureml_gate.contestants import DROP_DATASET_TAG, DROP_KEY_TAG, Champion, KeyOf, find_challenger, find_champion
 from azureml_gate.decision import Check, DecisionRecord, GateRequest, Verdict
 from azureml_gate.store import decision_id, find_decision, store_decision
+from azureml_workspace.errors import ServiceUnavailable
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import validate_service_name
+
+_ATTEMPTS = 3
+
+logger = logging.getLogger(__name__)
 
 
 def decide(workspace: Workspace, request: GateRequest, *, key_of: KeyOf, supersedes: str = "") -> DecisionRecord:
@@ -23,16 +29,17 @@ def decide(workspace: Workspace, request: GateRequest, *, key_of: KeyOf, superse
 
     :raises InvalidRequest: a setting, the holdout or a service's answers cannot be used.
     :raises NotFound: no such candidate service, model or dataset. :raises Conflict: the candidate serves another model.
-    :raises EndpointError: a service does not answer; nothing was decided, so ask again.
+    :raises EndpointError, ServiceUnavailable: a service does not answer, or changes all the time; nothing was decided,
+        so ask again.
     """
-    started = time.monotonic()
-    question = _ask(workspace, request, supersedes)
-    decided = find_decision(workspace, request.service, question.decision_id)
-    if decided is None and question.is_served:
-        decided = _store_served(workspace, question)
-    if decided is None and question.is_too_old:
-        decided = _store_older(workspace, question)
-    return decided or _measure(workspace, question, key_of, started)
+    for _ in range(_ATTEMPTS):
+        question = _ask(workspace, request, supersedes)
+        decided = _known(workspace, question) or _measure(workspace, question, key_of)
+        if decided is not None:
+            return decided
+    raise ServiceUnavailable(
+        f"the model of web service {request.service} changed {_ATTEMPTS} times while it was measured; decide again later."
+    )
 
 
 def decide_by_age(workspace: Workspace, request: GateRequest) -> DecisionRecord | None:
@@ -104,6 +111,16 @@ def _ask(workspace: Workspace, request: GateRequest, supersedes: str) -> _Questi
     )
 
 
+def _known(workspace: Workspace, question: _Question) -> DecisionRecord | None:
+    """What was decided before, or is clear without a look at the candidate."""
+    stored = find_decision(workspace, question.request.service, question.decision_id)
+    if stored is None and question.is_served:
+        return _store_served(workspace, question)
+    if stored is None and question.is_too_old:
+        return _store_older(workspace, question)
+    return stored
+
+
 def _store_served(workspace: Workspace, question: _Question) -> DecisionRecord:
     request = question.request
     reason = f"{request.challenger} is what web service {request.service} serves already."
@@ -120,12 +137,18 @@ def _store_older(workspace: Workspace, question: _Question) -> DecisionRecord:
     return store_decision(workspace, question.answer(Verdict.OLDER, reason))
 
 
-def _measure(workspace: Workspace, question: _Question, key_of: KeyOf, started: float) -> DecisionRecord:
+def _measure(workspace: Workspace, question: _Question, key_of: KeyOf) -> DecisionRecord | None:
+    """The stored decision; None when the champion changed meanwhile."""
     from azureml_gate.evaluation import evaluate
 
+    started = time.monotonic()
     request, champion = question.request, question.champion
     challenger = find_challenger(workspace, request)
     found = evaluate(workspace, request, challenger, champion.contestant, age=question.age, key_of=key_of)
+    now_served = find_champion(workspace, request.service).version
+    if now_served != champion.version:
+        logger.info("%s serves %s by now: the figures are of no use.", request.service, now_served)
+        return None
     verdict = Verdict.REJECT if found.failed else Verdict.PROMOTE
     record = replace(
         question.answer(verdict, _reason(question, verdict, found.checks)),

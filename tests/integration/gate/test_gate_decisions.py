@@ -113,7 +113,7 @@ def test_a_slower_model_is_rejected_for_that_alone(world: GateWorld, monkeypatch
         limited = judged(world, world.request(challenger, champion, requests=20, max_p95_ratio=None, max_p95_ms=20))
         slack = judged(world, world.request(challenger, champion, requests=20, p95_slack_ms=60_000))
     assert (record.verdict, failed(record)) == (Verdict.REJECT, ["latency_ratio"])
-    assert "times the champion's" in record.reason
+    assert "in 5 of 5 turns the candidate's was more than 2 times the champion's" in record.reason
     assert (lenient.verdict, slack.verdict) == (Verdict.PROMOTE, Verdict.PROMOTE)
     assert failed(limited) == ["latency"]
 
@@ -239,3 +239,28 @@ def test_mistakes_are_named(world: GateWorld) -> None:
     wrong = replace(request, challenger=Versioned(name=other.name, version=other.version))
     with pytest.raises(Conflict, match=f"serves {model.name} version 1, and {other.name} version 1 is to be judged"):
         decide(world.workspace, wrong, key_of=world.key_of)
+
+
+def test_a_champion_that_changes_while_it_is_measured_is_measured_anew(
+    world: GateWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azureml_gate import evaluation
+
+    run = world.train("honest")
+    champion, challenger = world.serve(world.model(run, **OLD)), world.serve(world.model(run, **NEW))
+    others = [world.model(run, drop_key="2025-12-01"), world.model(run, drop_key="2026-03-01")]
+    evaluate, measured = evaluation.evaluate, []
+
+    def meanwhile(*arguments: Any, **given: Any) -> Any:
+        found = evaluate(*arguments, **given)
+        measured.append(found.champion)
+        if others:
+            world.serve(others.pop(0), name=champion.name)
+        return found
+
+    monkeypatch.setattr(evaluation, "evaluate", meanwhile)
+    record = judged(world, world.request(challenger, champion))
+    assert len(measured) == 2
+    assert record.verdict is Verdict.OLDER
+    assert "trained on data up to drop 2026-03-01" in record.reason
+    assert len(world.workspace.list_documents(f"decisions/{champion.name}")) == 1
