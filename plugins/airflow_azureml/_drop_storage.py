@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from airflow_azureml._object_storage import container_of, object_path, translated
+from airflow_azureml._object_storage import ObjectPath, container_of, object_path, translated
 from airflow_azureml.addresses import shown
 from azureml_drops.pattern import DropPattern
 from azureml_drops.storage import DropStorage, LocalStorage, StorageEntry
 from azureml_workspace.errors import NotFound
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
     from fsspec import AbstractFileSystem
 
 
@@ -25,23 +24,22 @@ def storage_of(pattern: DropPattern, source_conn_id: str | None) -> DropStorage:
 class ObjectStorage:
     """Whatever Airflow's `ObjectStoragePath` knows, and `wasb(s)`.
 
-    The connection is looked up once. A process that lives long makes a new one of these, and so sees it changed:
-    `ObjectStoragePath` by itself would go on with the connection as the process saw it first.
+    The connection is looked up once; a process that lives long makes a new one of these, and so sees it changed.
 
-    :param conn_id: the connection (default: the storage's own default).
+    :param conn_id: the connection (default: the storage's own default). One of these serves one account.
     """
 
     def __init__(self, conn_id: str | None) -> None:
         self._conn_id = conn_id
-        self._systems: dict[str, AbstractFileSystem] = {}
+        self._system: AbstractFileSystem | None = None
 
     def list_files(self, folder: str, *, levels: int) -> Iterator[StorageEntry]:
         """As the protocol says, with all that is below the folder asked for at once. :raises NotFound: no container."""
         with translated(folder):
-            path = _path(folder)
+            path = self._at(folder)
             base = path.path.rstrip("/") + "/"
-            # Not `iterdir` or `ls`, which answer from what an earlier call saw.
-            files: dict[str, dict[str, Any]] = self._system(path).find(base, detail=True)
+            # Not `ls`, which answers from what an earlier call saw.
+            files: dict[str, dict[str, Any]] = path.fs.find(base, detail=True)
             if not files:
                 self._require_container(folder)
         for name, info in files.items():
@@ -53,7 +51,7 @@ class ObjectStorage:
         """As the protocol says."""
         with translated(path):
             try:
-                info = self._info(_path(path))
+                info = self._info(path)
             except FileNotFoundError:
                 self._require_container(path)
                 return None
@@ -62,25 +60,25 @@ class ObjectStorage:
     def open_file(self, path: str) -> BinaryIO:
         """As the protocol says."""
         with translated(path):
-            found = _path(path)
-            return cast("BinaryIO", _Translated(self._system(found).open(found.path, "rb"), path))
+            found = self._at(path)
+            return cast("BinaryIO", _Translated(found.fs.open(found.path, "rb"), path))
 
-    def _system(self, path: ObjectStoragePath) -> AbstractFileSystem:
-        from airflow.sdk.io import get_fs
+    def _at(self, uri: str) -> ObjectPath:
+        path = object_path(uri, self._conn_id)
+        if self._system is None:
+            self._system = path.fs
+        path.fs = self._system
+        return path
 
-        if path.protocol not in self._systems:
-            self._systems[path.protocol] = get_fs(path.protocol, self._conn_id)
-        return self._systems[path.protocol]
-
-    def _info(self, path: ObjectStoragePath) -> dict[str, Any]:
-        system = self._system(path)
-        system.invalidate_cache()
-        return cast("dict[str, Any]", system.info(path.path))
+    def _info(self, uri: str) -> dict[str, Any]:
+        path = self._at(uri)
+        path.fs.invalidate_cache()
+        return cast("dict[str, Any]", path.fs.info(path.path))
 
     def _require_container(self, uri: str) -> None:
         container = container_of(uri)
         try:
-            self._info(_path(container))
+            self._info(container)
         except FileNotFoundError:
             raise NotFound(f"{shown(container)} does not exist; check the address and the connection.") from None
 
@@ -104,10 +102,6 @@ class _Translated:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _path(uri: str) -> ObjectStoragePath:
-    return object_path(uri, None)  # a connection given here is kept for the life of the process
 
 
 def _entry(path: str, info: dict[str, Any]) -> StorageEntry:

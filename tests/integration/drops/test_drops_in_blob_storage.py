@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +17,7 @@ from tests.azurite_server import ACCOUNT, WRONG_KEY, AzuriteServer
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_azureml._drop_storage import ObjectStorage, storage_of
+from airflow_azureml._object_storage import object_path
 from airflow_azureml._sources import local_file
 from azureml_drops.fetching import FetchedDrop, fetch_drop
 from azureml_drops.finding import FoundDrop, find_drop, find_drops
@@ -164,6 +166,43 @@ def test_a_connection_that_is_changed_is_used_by_the_next_storage(
 def test_a_connection_that_is_not_there_is_named(container: ContainerClient) -> None:
     with pytest.raises(AirflowNotFoundException, match="nobody"):
         find_drops(DropPattern.parse(f"{uri('wasbs', container)}/{{key}}.csv"), ObjectStorage("nobody"))
+
+
+def test_an_account_that_is_not_the_connections_is_refused(container: ContainerClient) -> None:
+    pattern = DropPattern.parse("wasbs://raw@elsewhere.blob.core.windows.net/{key}.csv")
+    with pytest.raises(InvalidRequest, match=f"account elsewhere, and the connection blobs signs in to {ACCOUNT}"):
+        find_drops(pattern, ObjectStorage("blobs"))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("acct.blob.core.windows.net", "https://acct.blob.core.windows.net/"),
+        ("acct.dfs.core.windows.net", "https://acct.blob.core.windows.net/"),
+        ("acct.blob.core.chinacloudapi.cn", "https://acct.blob.core.chinacloudapi.cn/"),
+    ],
+)
+@pytest.mark.parametrize(
+    "connection",
+    [
+        {"login": "acct", "password": WRONG_KEY},
+        {"extra": {"account_name": "acct", "account_key": WRONG_KEY}},
+        {"login": "client", "password": "secret", "extra": {"tenant_id": "11111111-1111-1111-1111-111111111111"}},
+    ],
+    ids=["key", "key in the extra", "service principal"],
+)
+def test_the_address_names_the_account(
+    monkeypatch: pytest.MonkeyPatch, host: str, url: str, connection: dict[str, object]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ACCOUNT", json.dumps({"conn_type": "wasb", **connection}))
+    assert object_path(f"wasbs://raw@{host}/a.csv", "account").fs.service_client.url == url
+
+
+def test_a_connection_without_an_account_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ACCOUNT", json.dumps({"conn_type": "wasb", "password": WRONG_KEY}))
+    with pytest.raises(InvalidRequest, match="its extra has connection_string, or account_name") as caught:
+        find_drops(DropPattern.parse("wasbs://raw/{key}.csv"), ObjectStorage("account"))
+    assert "AAAA" not in str(caught.value)
 
 
 def test_a_scheme_that_nobody_knows_is_refused() -> None:
