@@ -34,7 +34,7 @@ schedule = drops_schedule()
 MODEL = Asset(name=BANK_MARKETING.model_asset_name, uri=BANK_MARKETING.model_asset_uri)
 
 PARAMS = {
-    **drop_params(DROPS.pattern),
+    **drop_params(DROPS.pattern, DROPS.source_conn_id),
     **validation_params(),
     **reading_params(label=BANK_MARKETING.label),
     **name_params(dataset_name=DROPS.dataset_name, experiment_name=DROPS.experiment_name),

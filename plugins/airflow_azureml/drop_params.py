@@ -9,7 +9,7 @@ from airflow.sdk import Param
 _COLUMNS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 
 
-def drop_params(pattern: str) -> dict[str, Param]:
+def drop_params(pattern: str, source_conn_id: str | None = None) -> dict[str, Param]:
     """Where the drops are, and which one."""
     return {
         "drops": Param(
@@ -29,7 +29,7 @@ def drop_params(pattern: str) -> dict[str, Param]:
             section="Drop",
         ),
         "source_conn_id": Param(
-            None,
+            source_conn_id,
             type=["string", "null"],
             title="Connection of the storage",
             description="For drops at a URI. Default: the storage's own.",
