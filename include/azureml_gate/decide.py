@@ -38,7 +38,7 @@ def decide(workspace: Workspace, request: GateRequest, *, key_of: KeyOf, superse
         if decided is not None:
             return decided
     raise ServiceUnavailable(
-        f"the model of web service {request.service} changed {_ATTEMPTS} times while it was measured; decide again later."
+        f"the model of web service {request.service} changed {_ATTEMPTS} times while it was measured; decide again."
     )
 
 

@@ -41,10 +41,10 @@ class GateSettings(Record):
     have `cohort_min_rows`. One in which the challenger is more than `cohort_tolerance` worse, and is so for certain,
     fails it. None looks at no cohorts.
 
-    `requests` are sent to each service in turns, `concurrency` at a time, to see latency and errors. A challenger is too
-    slow when in more than three of four turns its 95th percentile is more than `max_p95_ratio` times the champion's,
-    and at least `p95_slack_ms` above it, since less is noticed by no client. `max_p95_ms` is held against the median of
-    the turns.
+    `requests` are sent to each service in turns, `concurrency` at a time, to see latency and errors. A challenger is
+    too slow when in more than three of four turns its 95th percentile is more than `max_p95_ratio` times the
+    champion's, and at least `p95_slack_ms` above it, since less is noticed by no client. `max_p95_ms` is held against
+    the median of the turns.
 
     `allow_older` lets a model of older data than the champion's come to the gate, `allow_contract_change` one whose
     service takes other columns than the clients send now.
