@@ -33,8 +33,8 @@ class BatchScoring:
 def batch_scoring() -> BatchScoring:
     """As the environment says."""
     return BatchScoring(
-        pattern=os.environ.get(PATTERN_VARIABLE, "").strip() or "data/new-clients/{date}.csv",
-        output_folder=os.environ.get(OUTPUT_VARIABLE, "").strip() or "data/scored",
+        pattern=os.environ.get(PATTERN_VARIABLE, "").strip() or ".local/data/new-clients/{date}.csv",
+        output_folder=os.environ.get(OUTPUT_VARIABLE, "").strip() or ".local/data/scored",
     )
 
 
