@@ -222,6 +222,16 @@ class TaskOfRun:
         body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [self.task_id], "only_failed": False}
         self.airflow.call("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
 
+    def question(self) -> dict[str, Any]:
+        """What it asks a person, and the answer; empty while it has not asked."""
+        found: dict[str, Any] | None = self.airflow.call("GET", f"{self._path}/{self.map_index}/hitlDetails")
+        return found or {}
+
+    def answer(self, option: str, **params: Any) -> None:
+        """Answer what it asks."""
+        body = {"chosen_options": [option], "params_input": params}
+        self.airflow.call("PATCH", f"{self._path}/{self.map_index}/hitlDetails", json=body)
+
     def log(self, attempt: int = 1) -> str:
         """Its log, one line for each entry; an error's message is added."""
         asked = {"full_content": True, "map_index": self.map_index}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -13,11 +14,15 @@ from tests.e2e.standalone import Standalone, TaskOfRun, eventually
 from tests.local_server import LocalServer
 from tests.server_of_fake_jobs import let_go, server_of_fake_jobs
 
+from azureml_drops.ledger import DropEvent, DropStatus, note, read_drop
+from azureml_gate.approval import NOBODY, read_approval
+from azureml_gate.decision import Check, DecisionRecord, GateRequest, Verdict, Versioned
+from azureml_gate.store import store_decision
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.e2e
 
-DAG_FILE = Path(__file__).with_name("dags_waiting.py")
+DAG_FILES = [Path(__file__).with_name(name) for name in ("dags_waiting.py", "dags_approval.py")]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 def airflow(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     folder = tmp_path_factory.mktemp("standalone")
     (folder / "dags").mkdir()
-    shutil.copy(DAG_FILE, folder / "dags")
+    for file in DAG_FILES:
+        shutil.copy(file, folder / "dags")
     extra = {"backend": "local", "token_file": str(server.home / "token")}
     connection = {"conn_type": "azureml", "host": server.url, "extra": extra}
     environment = {
@@ -66,6 +72,45 @@ def tasks(airflow: Standalone) -> dict[str, TaskOfRun]:
         "past its execution_timeout": "waits_briefly",
     }
     return {name: airflow.task(dag_id, airflow.trigger(dag_id), "automl") for name, dag_id in wanted.items()}
+
+
+def decision(server: LocalServer, drop_key: str) -> DecisionRecord:
+    """A stored decision to promote, of a drop that was trained."""
+    now, challenger = datetime.now(UTC), Versioned(name="shop", version=2)
+    made = DecisionRecord(
+        decision_id=drop_key,
+        at=now,
+        request=GateRequest(
+            service="shop",
+            candidate_service="shop-candidate",
+            challenger=challenger,
+            holdout=Versioned(name="shop-holdout", version=1),
+            label="y",
+            drop_dataset="shop",
+            drop_key=drop_key,
+        ),
+        champion=Versioned(name="shop", version=1),
+        verdict=Verdict.PROMOTE,
+        reason="It is better by 0.0123.",
+        checks=(Check(name="AUC_weighted", outcome="passed", detail="0.91 beside 0.90", observed=0.0123, limit=-0.01),),
+    )
+    event = DropEvent(
+        status=DropStatus.TRAINED, at=now, fingerprint="sha256:1", model_name="shop", model_version=challenger.version
+    )
+    note(server.workspace(), "shop", drop_key, event)
+    return store_decision(server.workspace(), made)
+
+
+def status_of(server: LocalServer, drop_key: str) -> DropStatus:
+    found = read_drop(server.workspace(), "shop", drop_key)
+    assert found is not None
+    return found.latest.status
+
+
+def asked(airflow: Standalone, dag_id: str, made: DecisionRecord, **conf: object) -> tuple[TaskOfRun, TaskOfRun]:
+    """The task that asks and the one after it."""
+    run_id = airflow.trigger(dag_id, decision=made.path, **conf)
+    return airflow.task(dag_id, run_id, "approve"), airflow.task(dag_id, run_id, "promote")
 
 
 def remote_run(task: TaskOfRun, other_than: str | None = None) -> str:
@@ -190,3 +235,48 @@ def test_a_deferred_task_ends_with_its_run_and_tells_its_story(
     for words in ("Run AutoML_", "2 trials done", "is Completed: it waited", "Model2 is the best of 3 trials"):
         assert words in log
     assert server.token not in log
+
+
+@pytest.mark.parametrize("option", ["Approve", "Reject"])
+def test_a_person_approves_or_rejects_a_promotion(airflow: Standalone, server: LocalServer, option: str) -> None:
+    made = decision(server, f"drop-{option}")
+    approve, promote = asked(airflow, "asks_a_person", made)
+    approve.until("awaiting_input")
+    question = approve.question()
+    assert question["subject"] == "Promote shop version 2 to shop?"
+    for words in ("It is better by 0.0123.", "| AUC_weighted | passed | 0.0123 | -0.01 |", made.path):
+        assert words in question["body"]
+    approve.answer(option, note="as agreed")
+    approve.until("success")
+    promote.until("success" if option == "Approve" else "skipped")
+    answer = read_approval(server.workspace(), made)
+    assert answer is not None
+    assert (answer.approved, answer.by, answer.note) == (option == "Approve", "admin", "as agreed")
+    assert status_of(server, f"drop-{option}") is (DropStatus.TRAINED if option == "Approve" else DropStatus.REJECTED)
+    assert approve.xcom("return_value")["approved"] is (option == "Approve")
+
+
+def test_no_answer_in_time_is_a_rejection(airflow: Standalone, server: LocalServer) -> None:
+    made = decision(server, "drop-unanswered")
+    approve, promote = asked(airflow, "asks_a_person_briefly", made)
+    approve.until("success")
+    promote.until("skipped")
+    answer = read_approval(server.workspace(), made)
+    assert answer is not None
+    assert (answer.approved, answer.by) == (False, NOBODY)
+    assert status_of(server, "drop-unanswered") is DropStatus.REJECTED
+
+
+def test_nobody_is_asked_when_approval_is_not_required(airflow: Standalone, server: LocalServer) -> None:
+    made = decision(server, "drop-unasked")
+    approve, promote = asked(airflow, "asks_a_person", made, required=False)
+    promote.until("success")
+    assert approve.question() == {}
+    assert approve.xcom("return_value") == {
+        "decision": made.path,
+        "asked": False,
+        "approved": True,
+        "by": "",
+        "note": "",
+    }
+    assert read_approval(server.workspace(), made) is None

@@ -20,9 +20,6 @@ from airflow_azureml.promotion_results import ApprovalResult
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.retry_policy import RetryPolicy
-
-    from azureml_gate.decision import DecisionRecord
-
 NOTE = "note"
 
 
@@ -60,12 +57,10 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
         params: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        note = Param("", source="task", type="string", title="Note", description="Kept with the answer.")
         super().__init__(
             subject="Promote the model?",
             defaults=[self.REJECT],
-            # Airflow hands a task those of its DAG too, and leaves them out of the form by their source.
-            params=ParamsDict({**(params or {}), NOTE: note}),
+            params=ParamsDict({**(params or {}), NOTE: _note()}),
             response_timeout=response_timeout,
             retry_policy=retry_policy,
             **kwargs,
@@ -85,19 +80,27 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
             self.log.info("Nobody is asked: the verdict is %s, approval required: %s.", decision.verdict, is_required)
             return ApprovalResult(decision=decision.path, asked=False, approved=passed).to_dict()
         self.subject, self.body = text.subject(decision), text.body(decision)
+        self.params = ParamsDict(
+            {NOTE: _note()}
+        )  # by now Airflow has added the DAG's, which are no question to anybody
         return dict(super().execute(context))  # parks the task
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Keep the answer."""
-        answer = super().execute_complete(context, event)
-        decision = read_decision(self.hook.workspace, self.gate)
-        result = self._recorded(decision, answer)
-        self.log.info("%s was %s by %s.", decision.path, "approved" if result.approved else "rejected", result.by)
+        """Keep the answer; a rejection then leaves this method by an exception of Airflow's, which skips the others."""
+        if "error" in event:
+            return dict(super().execute_complete(context, event))  # raises
+        result = self._recorded(event)
+        self.log.info("%s was %s by %s.", result.decision, "approved" if result.approved else "rejected", result.by)
+        if not result.approved:
+            context["ti"].xcom_push(key="return_value", value=result.to_dict())
+        self.params = ParamsDict({NOTE: _note()})
+        super().execute_complete(context, event)
         return result.to_dict()
 
-    def _recorded(self, decision: DecisionRecord, answer: dict[str, Any]) -> ApprovalResult:
+    def _recorded(self, answer: dict[str, Any]) -> ApprovalResult:
         from azureml_gate.approval import NOBODY, Approval, record_approval
 
+        decision = read_decision(self.hook.workspace, self.gate)
         user = answer["responded_by_user"]
         approval = Approval(
             decision=decision.path,
@@ -110,3 +113,8 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
         return ApprovalResult(
             decision=decision.path, asked=True, approved=approval.approved, by=approval.by, note=approval.note
         )
+
+
+def _note() -> Param:
+    """What a person may fill in. By its source Airflow tells it from the DAG's own params."""
+    return Param("", source="task", type="string", title="Note", description="Kept with the answer.")
