@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.gate.conftest import SERVICE, Gate, model
+from tests.unit.gate.conftest import SERVICE, Gate, model, no_new_decision
 from tests.unit.gate.memory_workspace import NOW, Died
 
 from azureml_drops.ledger import DropStatus
@@ -12,6 +12,8 @@ from azureml_gate.approval import Approval, record_approval
 from azureml_gate.decision import DecisionRecord, Verdict
 from azureml_gate.history import ChampionAction
 from azureml_gate.lease import LeaseHeld, acquire
+from azureml_gate.live_service import LiveService, RolloutSettings, Stopped
+from azureml_gate.promotion import promote
 from azureml_gate.rollout import RollbackFailed
 from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable
 from azureml_workspace.statuses import ServiceState
@@ -221,6 +223,48 @@ def test_a_deployment_that_does_not_end_is_left_to_the_next_try(gate: Gate, monk
             gate.promote(gate.decision(2, 1), settings={"timeout": 0.01})
     assert gate.promote(gate.decision(2, 1)).is_promoted
     assert gate.outcomes(2) == [DropStatus.TRAINED, DropStatus.PROMOTED]
+
+
+def test_a_service_that_is_silent_right_after_an_update_is_given_time(gate: Gate) -> None:
+    gate.promote(gate.decision(1, None))
+    gate.silences = 3
+    assert gate.promote(gate.decision(2, 1), settings={"outage": 60.0}).is_promoted
+    gate.silences = 1
+    done = gate.promote(gate.decision(3, 2), settings={"outage": 0.0})
+    assert done.entry is not None
+    assert done.entry.action is ChampionAction.ROLLED_BACK, "but not for ever"
+
+
+def test_an_outage_of_the_workspace_is_borne_for_a_while(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    look, away = gate.memory.get_service, [3]
+
+    def sometimes(name: str) -> Any:
+        if away[0]:
+            away[0] -= 1
+            raise ServiceUnavailable("the workspace is away")
+        return look(name)
+
+    monkeypatch.setattr(gate.memory, "get_service", sometimes)
+    assert gate.promote(gate.decision(1, None), settings={"outage": 60.0}).is_promoted
+    away[0] = 1000
+    with pytest.raises(ServiceUnavailable, match="is away"):
+        gate.promote(gate.decision(2, 1), settings={"outage": 0.005})
+
+
+def test_a_task_that_is_stopped_leaves_the_rest_to_the_next_one(gate: Gate) -> None:
+    gate.promote(gate.decision(1, None))
+    stopping = LiveService(gate.workspace, SERVICE, RolloutSettings(poll=0.001), stopped=lambda: True)
+    with pytest.raises(Stopped):
+        promote(
+            gate.workspace,
+            gate.decision(2, 1),
+            service=stopping,
+            owner="drops/run-2/promote",
+            decide_anew=no_new_decision,
+        )
+    assert gate.history.pending is not None
+    assert gate.promote(gate.decision(2, 1)).is_promoted
+    assert gate.story() == [("promoted", 1), ("promoted", 2)]
 
 
 STEPS = [(write, after) for write in range(1, 16) for after in (False, True)]
