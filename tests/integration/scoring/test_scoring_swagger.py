@@ -60,6 +60,10 @@ def test_rows_are_typed_from_the_signature(document: dict[str, Any]) -> None:
     }
 
 
+def test_it_says_which_class_each_probability_is_of(document: dict[str, Any]) -> None:
+    assert document["definitions"]["ServiceOutput"]["x-classes"] == ["no", "yes"]
+
+
 @pytest.mark.parametrize("name", ["ServiceInput", "ServiceOutput", "ErrorResponse"])
 def test_every_definition_has_an_example_that_fits_it(document: dict[str, Any], name: str) -> None:
     check(document, name, document["definitions"][name]["example"])

@@ -139,3 +139,14 @@ def test_odd_documents_do_not_break_the_reader() -> None:
 )
 def test_addresses_beside_the_scoring_uri(scoring_uri: str, name: str, expected: str) -> None:
     assert sibling_uri(scoring_uri, name) == expected
+
+
+def test_columns_that_no_row_may_lack() -> None:
+    assert contract().required_columns == {"age", "job"}
+    assert openapi("3.0.3", {"nullable": True}).required_columns == {"age", "job"}
+
+
+def test_the_classes_of_probabilities_are_said_or_not_known() -> None:
+    assert contract().probability_classes == ()
+    assert contract(OUTPUT | {"x-classes": ["no", "yes"]}).probability_classes == ("no", "yes")
+    assert contract(OUTPUT | {"x-classes": "no, yes"}).probability_classes == ()
