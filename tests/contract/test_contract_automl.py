@@ -177,9 +177,8 @@ OWN = CustomPipeline(
 def test_challengers_of_ones_own_compete_or_are_refused_before_anything_is_sent(
     workspace: Workspace, trained: Trained, given: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
-    settings = automl_settings(
-        trained.dataset, compute_target="contract-main", allowed_models=("DecisionTree",), iterations=2, **given
-    )
+    limits = {"allowed_models": ("DecisionTree",), "iterations": 2, "experiment_timeout_minutes": 2}
+    settings = automl_settings(trained.dataset, compute_target="contract-main", **limits, **given)
     key = f"contract-own-{sorted(given)}"
     if request.node.callspec.params["workspace"] == "azure_v1":
         with pytest.raises(InvalidRequest, match="local backend"):
@@ -187,7 +186,7 @@ def test_challengers_of_ones_own_compete_or_are_refused_before_anything_is_sent(
         assert workspace.find_run(key) is None
         return
     run = workspace.submit_automl(settings, submission_key=key)
-    run = settle(lambda: workspace.get_run(run.run_id), lambda seen: seen.status.is_terminal, seconds=90)
+    run = settle(lambda: workspace.get_run(run.run_id), lambda seen: seen.status.is_terminal, seconds=150)
     assert run.status is RunStatus.COMPLETED, run.error
     children = {child.algorithm: child for child in workspace.list_child_runs(run.run_id)}
     if "custom_pipelines" in given:

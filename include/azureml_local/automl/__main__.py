@@ -48,7 +48,9 @@ def main(arguments: list[str]) -> int:
 def _run(folder: JobFolder, spec: JobSpec, started: float) -> None:
     from azureml_local.automl.workers import prepare_workers
 
-    prepare_workers()  # they import the libraries while this process does
+    prepare_workers(
+        with_converters=bool(spec.settings.custom_pipelines)
+    )  # they import the libraries while this process does
     import pandas as pd
 
     from azureml_local.automl import engine

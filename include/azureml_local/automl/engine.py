@@ -74,7 +74,7 @@ def run(
     """
     limit = budget or Budget(settings.experiment_timeout_minutes * 60)
     engine = _Engine(settings, max(1, cores), on_event or _ignore, limit)
-    prepare_workers()
+    prepare_workers(with_converters=bool(settings.custom_pipelines))
     with tempfile.TemporaryDirectory(dir=scratch_dir, prefix=".tmp-automl-") as scratch:
         exported, report = engine.run(frame, columns, Path(scratch))
     result = report.result(run_id, settings)

@@ -20,11 +20,16 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 _PRELOAD = ["azureml_local.automl.trial"]
+_CONVERTERS = "azureml_local.automl.onnx_export"
 
 
-def prepare_workers() -> None:
-    """Begin importing the libraries in the fork server, and return at once: pools made later start faster."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOAD)
+def prepare_workers(*, with_converters: bool = False) -> None:
+    """Begin importing the libraries in the fork server, and return at once: pools made later start faster.
+
+    `with_converters`: those to ONNX too, which only the trials of custom pipelines need. The first call decides.
+    """
+    preload = [*_PRELOAD, _CONVERTERS] if with_converters else _PRELOAD
+    multiprocessing.get_context("forkserver").set_forkserver_preload(preload)
     forkserver.ensure_running()
 
 
