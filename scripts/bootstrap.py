@@ -27,6 +27,7 @@ UV_VERSION = "0.13.8"
 
 RUN_INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml")
 DEV_INPUTS = (*RUN_INPUTS, "requirements-dev.txt")
+PACKAGE_FOLDERS = ("include", "plugins")
 
 
 class SetupError(Exception):
@@ -69,7 +70,15 @@ def fingerprint(layout: Layout, *, dev: bool) -> str:
     digest = hashlib.sha256()
     for name in DEV_INPUTS if dev else RUN_INPUTS:
         digest.update(f"{name}\0".encode() + (layout.root / name).read_bytes() + b"\0")
+    # An editable install knows the packages that there were: without this, a new one could not be imported.
+    packages = sorted(str(path.parent.relative_to(layout.root)) for path in _package_files(layout))
+    digest.update("\0".join(packages).encode())
     return f"{layout.root}\n{digest.hexdigest()}"
+
+
+def _package_files(layout: Layout) -> Iterator[Path]:
+    for folder in PACKAGE_FOLDERS:
+        yield from (layout.root / folder).glob("*/__init__.py")
 
 
 def was_moved(layout: Layout) -> bool:

@@ -1,10 +1,11 @@
-"""Addresses of data, which may carry signatures and passwords: what of one may be shown, and what is a secret."""
+"""Addresses: what of one may be shown, what is a secret in it, and whether others can listen on the way there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Self
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 _SHORTEST_SIGNATURE = 16
 """Characters from which the value of a query parameter is a secret by itself; a shorter one is a date or a number."""
@@ -49,3 +50,14 @@ def secrets_of(uri: str) -> tuple[str, ...]:
     parts = [address.user, address.user.partition(":")[2], address.query, *signatures]
     forms = [form for part in parts for form in (part, unquote(part), unquote_plus(part))]
     return tuple(dict.fromkeys(form for form in forms if form))
+
+
+def is_sent_in_clear(uri: str) -> bool:
+    """Whether the address is plain HTTP, and not within a machine or a private network."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    try:
+        is_public = ip_address(host).is_global
+    except ValueError:
+        is_public = "." in host.rstrip(".")  # others are of this machine or network, as in Docker Compose
+    return parts.scheme == "http" and is_public

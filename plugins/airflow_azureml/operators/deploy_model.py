@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast, get_args
-from urllib.parse import urlsplit
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._live_change import owner_of
 from airflow_azureml._references import Reference, model_reference
+from airflow_azureml.addresses import is_sent_in_clear
 from airflow_azureml.links import AzureMLServiceLink
 from airflow_azureml.operators._awaitable import Plan
 from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
@@ -192,7 +191,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         self._conclude(seen, owner_of(context))
         self._require_deployed(seen, DeploySettings.from_dict(awaited.memo))
         self.log.info("%s is %s at %s", seen.name, seen.state, seen.scoring_uri)
-        if _is_sent_in_clear(seen.scoring_uri):
+        if is_sent_in_clear(seen.scoring_uri):
             self.log.warning(
                 "%s is public and plain HTTP: rows and keys cross the network unencrypted. Do not send it what others "
                 "must not read.",
@@ -297,14 +296,3 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
         except WorkspaceError as error:
             return f"\nIts log could not be read: {error}"
         return f"\nLast lines of its log:\n{text[-_LOG_CHARACTERS:]}" if text.strip() else "\nIts log is empty."
-
-
-def _is_sent_in_clear(uri: str) -> bool:
-    """Whether the address is plain HTTP, and not within a machine or a private network."""
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    try:
-        is_public = ip_address(host).is_global
-    except ValueError:
-        is_public = "." in host.rstrip(".")  # others are of this machine or network, as in Docker Compose
-    return parts.scheme == "http" and is_public

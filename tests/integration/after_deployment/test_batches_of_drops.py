@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from azure.storage.blob import ContainerClient
-from tests.azurite_server import WRONG_KEY, AzuriteServer
+from tests.azurite_server import ACCOUNT, WRONG_KEY, AzuriteServer
 from tests.integration.after_deployment.conftest import Live, client_rows, task_context, write_csv
 
 from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
@@ -79,7 +79,7 @@ def container(azurite: AzuriteServer, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def test_from_and_to_a_blob_storage(live: Live, container: ContainerClient, tmp_path: Path) -> None:
     rows = write_csv(tmp_path / "rows.csv", client_rows(10, seed=1)).read_bytes()
     container.upload_blob("new/2026-11-01.csv", rows)
-    address = f"wasbs://{container.container_name}@account.blob.core.windows.net"
+    address = f"wasbs://{container.container_name}@{ACCOUNT}.blob.core.windows.net"
     given = {
         "pattern": f"{address}/new/{{date}}.csv",
         "drop_key": "2026-11-01",

@@ -35,6 +35,17 @@ def test_a_changed_input_is_noticed(layout: Layout, name: str) -> None:
     assert not is_fresh(layout, dev=True)
 
 
+def test_a_new_package_is_noticed(layout: Layout) -> None:
+    """An editable install leads to those that there were."""
+    package = layout.root / "include" / "azureml_new"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    assert not is_fresh(layout, dev=False)
+    layout.stamp(dev=False).write_text(fingerprint(layout, dev=False))
+    (package / "other.py").touch()
+    assert is_fresh(layout, dev=False)
+
+
 def test_development_tools_matter_to_development_alone(layout: Layout) -> None:
     (layout.root / "requirements-dev.txt").write_text("changed")
     assert is_fresh(layout, dev=False)
