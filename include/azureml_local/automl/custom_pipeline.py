@@ -76,7 +76,7 @@ def _build(where: str, estimator: str, params: Mapping[str, Any], threads: int, 
     }
     if "random_state" in known:
         given.setdefault("random_state", seed)
-    if "n_jobs" in known:
+    if "n_jobs" in known and (threads > 1 or "n_jobs" in given):  # none is one
         given["n_jobs"] = threads
     return _checked(where, kind, given)
 

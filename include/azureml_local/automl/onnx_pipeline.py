@@ -9,7 +9,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from azureml_local.automl.custom_classifier import CustomClassifier
 from azureml_local.automl.onnx_members import (
@@ -62,7 +64,7 @@ def pipeline_graph(
         nodes.extend(graph.node)
         initializers.extend(graph.initializer)
     nodes.append(helper.make_node("Cast", [output], [_TRANSFORMED], to=_KINDS[of_classifier]))
-    graph = _converted(_rounded(classifier, of_classifier), _TRANSFORMED, of_classifier, classifier.n_features_in_)
+    graph = _converted(_convertible(classifier, of_classifier), _TRANSFORMED, of_classifier, classifier.n_features_in_)
     nodes.extend(graph.node)
     initializers.extend(graph.initializer)
     nodes.append(helper.make_node("Cast", [graph.output[-1].name], [_OUTPUT], to=TensorProto.FLOAT))
@@ -97,7 +99,15 @@ def _converted(part: Any, name: str, precision: Precision, width: int) -> onnx.G
     return graph
 
 
-def _rounded(classifier: Any, precision: Precision) -> Any:
-    if not isinstance(classifier, HistGradientBoostingClassifier):
-        return classifier
-    return rounded_hist_gradient_boosting(classifier, raise_to_float32 if precision == "double" else floor_to_float32)
+def _convertible(classifier: Any, precision: Precision) -> Any:
+    """An equal classifier that skl2onnx converts rightly."""
+    if isinstance(classifier, HistGradientBoostingClassifier):
+        rounded = raise_to_float32 if precision == "double" else floor_to_float32
+        return rounded_hist_gradient_boosting(classifier, rounded)
+    if isinstance(classifier, LinearDiscriminantAnalysis) and len(classifier.classes_) == 2:
+        # It answers as the logistic regression with its weights does; skl2onnx 1.20 takes a softmax for the sigmoid.
+        same = LogisticRegression()
+        for name in ("classes_", "coef_", "intercept_", "n_features_in_"):
+            setattr(same, name, getattr(classifier, name))
+        return same
+    return classifier

@@ -140,6 +140,8 @@ TREE = {"estimator": "sklearn.tree.DecisionTreeClassifier", "params": {"max_dept
         [SCALER, of("neural_network.MLPClassifier", hidden_layer_sizes=[6], max_iter=50)],
         [SCALER, of("neighbors.KNeighborsClassifier")],
         [of("naive_bayes.GaussianNB")],
+        [of("discriminant_analysis.LinearDiscriminantAnalysis")],
+        [of("ensemble.BaggingClassifier")],
         [of("feature_selection.SelectKBest", k=3), of("tree.DecisionTreeClassifier")],
         [SCALER, of("decomposition.PCA", n_components=3), of("linear_model.SGDClassifier", loss="log_loss")],
         [of("calibration.CalibratedClassifierCV", estimator={"estimator": "sklearn.svm.LinearSVC"}, cv=2)],
