@@ -25,7 +25,14 @@ from airflow_azureml.operators.gate import AzureMLGateOperator
 from airflow_azureml.operators.prepare_training import AzureMLPrepareTrainingOperator
 from airflow_azureml.operators.promote_model import AzureMLPromoteModelOperator
 from airflow_azureml.operators.register_drop import AzureMLRegisterDropOperator
-from airflow_azureml.params import automl_arguments, automl_params, compute_params, name_params, reading_params, service_param
+from airflow_azureml.params import (
+    automl_arguments,
+    automl_params,
+    compute_params,
+    name_params,
+    reading_params,
+    service_param,
+)
 from mlops_config.bank_marketing import BANK_MARKETING
 from mlops_config.drops import DROPS, drops_schedule
 

@@ -114,7 +114,7 @@ class WorkerKiller:
 
 def automl_runs(server: LocalServer) -> set[str]:
     """Every AutoML run that there is, whatever became of it."""
-    answer = server.request("GET", "/v1/runs", params={"experiment": NAMES.dataset, "limit": 1000})
+    answer = server.request("GET", "/v1/runs", params={"experiment": NAMES.dataset})
     return {Run.from_dict(run).run_id for run in answer.json()}
 
 
