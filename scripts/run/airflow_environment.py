@@ -30,8 +30,10 @@ def airflow_environment(layout: Layout, inherited: Mapping[str, str]) -> dict[st
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # SQLite has one writer at a time. By default one that has waited five seconds for its turn is told that the
-        # database is locked, and Airflow answers that with an error: a busy machine gets there.
+        # database is locked, and Airflow answers that with an error: a busy machine gets there. What waiting does not
+        # help is in the settings module that is found by the path below.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow_home}/airflow.db?timeout={_SQLITE_SECONDS}",
+        "PYTHONPATH": str(layout.airflow_settings),
         "NO_COLOR": "1",
     }
 

@@ -53,6 +53,11 @@ class Layout:
         return self.root / "dags"
 
     @property
+    def airflow_settings(self) -> Path:
+        """The folder of `airflow_local_settings`, which Airflow imports when it starts."""
+        return self.root / "scripts" / "airflow_settings"
+
+    @property
     def data(self) -> Path:
         """Where downloaded or generated data is kept."""
         return self.local / "data"

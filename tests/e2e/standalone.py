@@ -58,7 +58,8 @@ class Standalone:
             "AIRFLOW_HOME": str(self.home),
             # Process titles are written over the environment otherwise, by which `processes` tells its own.
             "SPT_NOENV": "1",
-            # A busy machine gets beyond the five seconds that SQLite waits for another writer by default.
+            # As under `make up`: a busy machine gets beyond what SQLite does by default.
+            "PYTHONPATH": str(Path(__file__).parents[2] / "scripts" / "airflow_settings"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=120",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.home / "plugins"),

@@ -33,7 +33,8 @@ def test_another_airflow_of_the_users_is_left_alone(tmp_path: Path) -> None:
     database = make_url(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     assert (database.drivername, database.database) == ("sqlite", str(tmp_path / ".local" / "airflow" / "airflow.db"))
     assert int(str(database.query["timeout"])) >= 60, "a busy machine would be told that the database is locked"
-    assert not {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"} & set(env)
+    assert env["PYTHONPATH"] == str(tmp_path / "scripts" / "airflow_settings")
+    assert "PYTHONDONTWRITEBYTECODE" not in env
 
 
 def test_connection_names_the_tokens_file_and_not_the_token(tmp_path: Path) -> None:
