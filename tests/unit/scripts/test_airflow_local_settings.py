@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
