@@ -30,11 +30,8 @@ def read_and_write(engine: Engine) -> None:
     """As Airflow makes a DAG run; in between another writes, or is refused because it is not its turn."""
     with engine.connect() as connection, connection.begin(), connection.begin_nested():
         connection.execute(text("SELECT count(*) FROM runs"))
-        try:
-            with engine.begin() as other:
-                other.execute(text("INSERT INTO runs VALUES ('other')"))
-        except OperationalError as refused:
-            assert "database is locked" in str(refused)
+        with suppress(OperationalError), engine.begin() as other:
+            other.execute(text("INSERT INTO runs VALUES ('other')"))
         connection.execute(text("INSERT INTO runs VALUES ('own')"))
 
 
