@@ -95,6 +95,11 @@ class CustomPipeline(Record):
                 "its full name, such as 'sklearn.linear_model.LogisticRegression', out of one of the modules "
                 f"{', '.join(SKLEARN_MODULES)}."
             )
+        if params.get("memory") is not None:
+            raise InvalidRequest(
+                f"custom pipeline {self.name!r}: memory of {estimator} is a folder whose files scikit-learn would load "
+                "as Python objects, and so as code; leave it out."
+            )
         if isinstance(params.get("class_weight"), Mapping):
             raise InvalidRequest(
                 f"custom pipeline {self.name!r}: class_weight of {estimator} is a mapping, and a pipeline sees numbers "

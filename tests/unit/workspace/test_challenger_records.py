@@ -102,6 +102,10 @@ def test_weights_that_cannot(weights: Any, words: str) -> None:
             "class_weight of sklearn.svm.SVC is a mapping.*class_weights to the whole run",
         ),
         (
+            with_steps(step("sklearn.cluster.FeatureAgglomeration", memory="/data/drops"), *SVM.steps),
+            "memory of sklearn.cluster.FeatureAgglomeration is a folder .* as code; leave it out",
+        ),
+        (
             with_steps(step("sklearn.calibration.CalibratedClassifierCV", estimator={"estimator": "subprocess.Popen"})),
             "has a step 'subprocess.Popen'",
         ),
