@@ -50,12 +50,18 @@ class _Content:
 
     @property
     def is_registered(self) -> bool:
-        """Whether this very content is what the ledger says that the drop holds."""
-        now_held = self.accepted
+        """Whether this very content is what the ledger says that the drop holds, and still a dataset version."""
+        return self.version is not None and self._is_held(self.accepted)
+
+    def was_accepted_since(self, record: DropRecord) -> bool:
+        """Whether another run registered this very content after this one had read the ledger."""
+        return self._is_held(accepted_content(record)) and not self._is_held(self.accepted)
+
+    def _is_held(self, accepted: DropEvent | None) -> bool:
         return (
-            now_held is not None
-            and now_held.status is DropStatus.REGISTERED
-            and now_held.fingerprint == self.fingerprint
+            accepted is not None
+            and accepted.status is DropStatus.REGISTERED
+            and accepted.fingerprint == self.fingerprint
         )
 
 
@@ -92,8 +98,7 @@ class Registrar:
             return self._duplicate(content, owner)
         report = self._report(content)
         if report is not None and not report.accepted and not self.accept_refused:
-            event = quarantine_event(report, self.by)
-            return self._outcome(content, self._noted(content, event), None, reason=report.reason)
+            return self._quarantine(content, report)
         owner = own_content(self.workspace, self.settings.dataset, content.key, content.fingerprint)
         return self._register(content, report) if owner is None else self._duplicate(content, owner)
 
@@ -127,6 +132,23 @@ class Registrar:
     def _duplicate(self, content: _Content, owner: str) -> RegisteredDrop:
         event = duplicate_event(content.fingerprint, owner, content.version, self.by)
         return self._outcome(content, self._noted(content, event), content.version, duplicate_of=owner)
+
+    def _quarantine(self, content: _Content, report: ValidationReport) -> RegisteredDrop:
+        """Refused, unless another run accepted this very content meanwhile: it had another baseline, or none yet."""
+        event = quarantine_event(report, self.by)
+        dataset = self.settings.dataset
+        record = note_unless(
+            self.workspace,
+            dataset,
+            content.key,
+            event,
+            lambda record: content.was_accepted_since(record) or says_the_same(event, record),
+        )
+        accepted = accepted_content(record)
+        if accepted is not None and content.was_accepted_since(record):
+            version = version_with(self.workspace.list_dataset_versions(dataset), content.fingerprint)
+            return self._outcome(content, accepted, version)
+        return self._outcome(content, event, None, reason=report.reason)
 
     def _report(self, content: _Content) -> ValidationReport | None:
         """The report on this content, made anew unless nothing that it depends on has changed.

@@ -13,8 +13,9 @@ from tests.local_server import LocalServer
 from azureml_drops.ledger import DropStatus, read_drop
 from azureml_drops.registered import RegisteredDrop
 from azureml_drops.registration import note_missing
-from azureml_drops.validation_report import read_report
+from azureml_drops.validation_report import ValidationReport, read_report, store_report
 from azureml_drops.validation_settings import ValidationSettings
+from azureml_workspace.protocol import Workspace
 
 pytestmark = pytest.mark.integration
 
@@ -186,6 +187,38 @@ def test_two_runs_of_one_drop_at_once_are_one_registration(drops: Drops, local_s
     done = at_once(drops, local_server, ["2026-11-01"] * 4)
     assert {(drop.status, drop.version) for drop in done} == {(REGISTERED, 1)}
     assert drops.statuses("2026-11-01") == [REGISTERED]
+
+
+def test_what_another_run_accepts_meanwhile_is_not_quarantined(
+    drops: Drops, monkeypatch: pytest.MonkeyPatch, local_server: LocalServer
+) -> None:
+    drops.write("2026-11-01", rows(1))
+    drops.register("2026-11-01")
+    drops.write("2026-11-02", rows(2, shift=40))
+    other = replace(drops, workspace=local_server.workspace())
+
+    def store(workspace: Workspace, report: ValidationReport) -> None:
+        """Another run, which is here when this one has refused the drop, and compared it with nothing."""
+        monkeypatch.undo()
+        store_report(workspace, report)
+        assert other.register("2026-11-02", by="dag/2", accept_refused=True).status is REGISTERED
+
+    monkeypatch.setattr("azureml_drops.registration.store_report", store)
+    done = drops.register("2026-11-02", by="dag/1")
+    assert (done.status, done.version) == (REGISTERED, 2)
+    assert drops.statuses("2026-11-02") == [REGISTERED]
+
+
+def test_a_drop_whose_version_somebody_removed_is_registered_again(
+    drops: Drops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drops.write("2026-11-01", rows(1))
+    drops.register("2026-11-01")
+    monkeypatch.setattr(drops.workspace, "list_dataset_versions", lambda _: [])
+    recording = Recording(drops.workspace)
+    done = replace(drops, workspace=recording).register("2026-11-01")
+    assert (done.status, done.version) == (REGISTERED, 1)
+    assert "register_dataset" in recording.writes
 
 
 @pytest.mark.parametrize("cut", range(1, 11))
