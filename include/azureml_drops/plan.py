@@ -18,6 +18,10 @@ from azureml_workspace.records import DatasetFile, DatasetSource, DatasetVersion
 TRAINING_SUFFIX = "-training"
 HOLDOUT_SUFFIX = "-holdout"
 
+MOST_DROPS = 100
+MOST_LEFT_OUT = 50
+"""Named in a plan, which is part of a document: a window of all drops may have thousands."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedDataset(Record):
@@ -34,7 +38,8 @@ class TrainingPlan(Record):
     """What is trained on and what it is judged by.
 
     `drop_key` is the newest drop's, `holdout_split` the split's identity.
-    `drops` are the drops of the window by key, `left_out` those that are not part of it. `notes` are for a person.
+    `drops` are the newest of the `drops_count` drops of the window, by key; the first of all is `first_key`. `left_out`
+    are the newest of the `left_out_count` that are not part of it. `notes` are for a person.
     """
 
     dataset: str
@@ -45,8 +50,11 @@ class TrainingPlan(Record):
     holdout_split: str
     training: PlannedDataset
     holdout: PlannedDataset
+    first_key: str
     drops: tuple[WindowDrop, ...]
+    drops_count: int
     left_out: tuple[LeftOut, ...] = ()
+    left_out_count: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -99,8 +107,11 @@ def make_plan(
         holdout_split=split.identity,
         training=sides[0],
         holdout=sides[1],
-        drops=window.drops,
-        left_out=window.left_out,
+        first_key=window.drops[0].key,
+        drops=window.drops[-MOST_DROPS:],
+        drops_count=len(window.drops),
+        left_out=window.left_out[-MOST_LEFT_OUT:],
+        left_out_count=len(window.left_out),
         notes=notes,
     )
 

@@ -10,7 +10,7 @@ from azureml_drops.baseline import KEY_TAG
 from azureml_drops.contents import accepted_content
 from azureml_drops.finding import FoundDrop, find_drops
 from azureml_drops.ledger import DropStatus, read_drop
-from azureml_drops.registered import version_with
+from azureml_drops.registered import short_reason, version_with
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import DatasetVersion, Record
 
@@ -108,9 +108,9 @@ def _look(
     try:
         done = registrar.register(found)
     except InvalidRequest as error:
-        return LeftOut(key=key, reason=str(error))
+        return LeftOut(key=key, reason=short_reason(str(error)))
     if done.status is DropStatus.QUARANTINED:
-        return LeftOut(key=key, reason=f"Quarantined: {done.reason}")
+        return LeftOut(key=key, reason=short_reason(f"Quarantined: {done.reason}"))
     if done.version is None:
         return LeftOut(
             key=key, reason=f"It holds the content of drop {done.duplicate_of}, which is not registered yet."

@@ -133,9 +133,9 @@ class AzureMLPrepareTrainingOperator(AzureMLBaseOperator):
         self.log.info(
             "Training %s: %d drops (%s to %s), %d rows in %s version %d, %d in the holdout %s version %d.",
             plan.training_key,
-            len(plan.drops),
-            plan.drops[0].key,
-            plan.drops[-1].key,
+            plan.drops_count,
+            plan.first_key,
+            plan.drop_key,
             plan.training.rows,
             plan.training.name,
             plan.training.version,
@@ -204,11 +204,11 @@ def _result(plan: TrainingPlan, claim: TrainingClaim, service: str) -> PreparedT
         drops=tuple(
             WindowDropResult(key=drop.key, version=drop.version, rows=drop.rows) for drop in plan.drops[-MAX_DROPS:]
         ),
-        drops_count=len(plan.drops),
+        drops_count=plan.drops_count,
         left_out=tuple(
             LeftOutResult(key=drop.key, reason=short_text(drop.reason)) for drop in plan.left_out[-MAX_LEFT_OUT:]
         ),
-        left_out_count=len(plan.left_out),
+        left_out_count=plan.left_out_count,
         notes=plan.notes[:MAX_NOTES],
         trained_model=trained,
     )
