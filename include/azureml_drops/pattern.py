@@ -144,7 +144,8 @@ def _path_of_address(given: str) -> tuple[str, bool]:
     if not mark:
         return posixpath.expanduser(given).removeprefix("./"), True
     if scheme.lower() in {"http", "https"}:
-        raise InvalidRequest(f"{shown(given)} cannot hold drops: nothing lists what a web server has.")
+        # Without the address: this is also raised while a DAG is parsed, where nothing masks a signature or a password.
+        raise InvalidRequest(f"an {scheme.lower()} address cannot hold drops: nothing lists what a web server has.")
     try:
         authority = urlsplit(given).netloc
     except ValueError as error:

@@ -147,6 +147,13 @@ def test_a_pattern_that_cannot_work_is_refused_in_words(text: str, says: str) ->
     assert "secret" not in str(caught.value)
 
 
+def test_a_refused_address_is_not_repeated_with_its_secrets() -> None:
+    for text in ("https://a.org/{key}.csv?sig=HUSH", "http://me:HUSH@a.org/{key}.csv", "ftp://me:HUSH@a.org/{key}"):
+        with pytest.raises(InvalidRequest) as raised:
+            DropPattern.parse(text)
+        assert "HUSH" not in str(raised.value)
+
+
 @pytest.mark.parametrize("key", ["", "..", "../up", "a/b", ".hidden", "a b", "x" * 101, "a\n"])
 def test_an_unsafe_key_has_no_path(key: str) -> None:
     with pytest.raises(InvalidRequest, match="key of a drop"):
