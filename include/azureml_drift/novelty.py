@@ -51,7 +51,7 @@ def outside_p_value(rows: int, other_rows: int, outside: int) -> float:
     for count in range(outside, other_rows + 1):
         term = (count + 1) * math.exp(_log_choose(rows + other_rows - count - 2, rows - 2) - whole)
         total += term
-        if term < 1e-12 * total:
+        if term <= 1e-12 * total:
             break
     return min(total, 1.0)
 
