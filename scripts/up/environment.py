@@ -32,6 +32,9 @@ def component_environment(layout: Layout, ports: Ports, component: str, inherite
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(layout)),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
+        # A task's supervisor that looks between the end of its connections and that of its process looks again only
+        # after this: half of all tasks held their worker, and a skipped one its DAG run, for the default of 5 s.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
         **_LOST_PROCESSES,

@@ -61,6 +61,7 @@ class Standalone:
             # As under `make up`: a busy machine gets beyond what SQLite does by default.
             "PYTHONPATH": str(Path(__file__).parents[2] / "scripts" / "airflow_settings"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=120",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.home / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -6,11 +6,17 @@ One file, because starting the topology takes a minute of this machine.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.e2e.drops.backfill import DAG as DROPS
+from tests.e2e.drops.backfill import Backfill, backfill_conf
+from tests.e2e.drops.client import ContinuousClient
+from tests.e2e.drops.outcomes import Names, check_outcomes
+from tests.e2e.drops.planted import LABEL, plant, sample_rows
 from tests.e2e.topology.airflow_api import AirflowApi
 from tests.e2e.topology.databases import missing_packages
 from tests.e2e.topology.faults import (
@@ -28,6 +34,8 @@ from tests.e2e.topology.faults import (
 from tests.e2e.topology.topology import Topology
 from tests.local_server import eventually
 
+from azureml_drops.ledger import DropStatus
+from azureml_gate.history import read_history
 from azureml_workspace.records import DatasetSource
 from azureml_workspace.statuses import RunStatus
 from mlops_config.bank_marketing_generator import generate_bank_marketing
@@ -151,6 +159,39 @@ def test_a_killed_component(
         pytest.fail(f"the moment passed {MOST_ATTEMPTS} times")
     record_property(PROPERTY, dataclasses.asdict(row))
     assert (row.dag_run, row.remote_runs, row.orphans) == ("success", 1, 0), cell.story()
+
+
+@pytest.mark.timeout(2400)
+def test_sixty_days_are_backfilled_backwards_although_a_worker_is_lost(topology: Topology, api: AirflowApi) -> None:
+    planted = plant(Path(topology.variables["DATA_FOLDER"]) / "drops")
+    worker, _ = topology.of("airflow-worker")
+    names = Names(dataset="shop", model="shop", service="shop-live")
+    pattern = str(worker.spec.folder / "opt/airflow/data/drops/{date}.csv")
+    conf = backfill_conf(pattern, dataset=names.dataset, service=names.service, label=LABEL)
+    api.await_dag(DROPS, seconds=60)
+    backfill = Backfill(api.call, planted.keys)
+    lost: list[str] = []
+
+    def lose_a_worker() -> None:
+        busy = busy_worker(topology)
+        if not lost and Counter(backfill.states().values())["success"] >= 15 and task_processes(busy):
+            busy.kill()
+            lost.append(busy.spec.name)
+
+    workspace = workspace_of(topology)
+    with ContinuousClient(workspace, names.service, sample_rows()) as client:
+        backfill.await_end(backfill.start(conf, backwards=True), seconds=1500, look=lose_a_worker)
+        assert lost
+        outcomes = check_outcomes(workspace, planted, names)
+        assert Counter(backfill.states().values()) == {"success": 57, "failed": 3}
+        trained = {run.run_id for run in remote_runs(topology, names.dataset)}
+        assert len(trained) == planted.contents, "a content was trained on twice, or never"
+        # The newest comes first, so hardly any of the others may replace it.
+        assert outcomes[DropStatus.OLDER] > outcomes[DropStatus.PROMOTED] >= 1
+        assert read_history(workspace, names.service).entries[-1].drop_key == max(planted.good)
+    assert client.failures == []
+    assert client.answered > 100
+    assert leftovers(topology) == []
 
 
 def running(topology: Topology, experiment: str) -> bool:

@@ -29,6 +29,12 @@ class AirflowApi:
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def call(self, method: str, path: str, **request: Any) -> Any:
+        """The same with any method."""
+        answer = self._session.request(method, f"{self.url}/api/v2{path}", timeout=30, **request)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else {}
+
     def await_dag(self, dag_id: str, seconds: float) -> None:
         """Until the DAG is there and runs when it is triggered."""
 
