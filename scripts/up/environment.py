@@ -49,7 +49,7 @@ _LOST_PROCESSES = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     # The default of 3 ends every task that runs when the API server is away for some seconds.
-    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "150",
     # What else a task asks it is asked again for about a minute; by default for about ten seconds.
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "10",
