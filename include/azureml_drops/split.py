@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,7 @@ LONGEST_VALUE = 128 << 20
 """Characters of a field, as many as a registration reads."""
 
 _WHOLE = 1 << 64
+_TRUTHS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class Split(Record):
 
     def is_holdout(self, values: Iterable[str]) -> bool:
         """The side of a row with these values, in the order of `columns`."""
-        text = "\0".join(_same_number(value) for value in values)
+        text = "\0".join(_same_value(value) for value in values)
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest, "big") < self.holdout_share * _WHOLE
 
@@ -93,7 +95,7 @@ def write_split(
         places = [list(columns).index(name) for name in split.columns]
         at_label = list(columns).index(label)
         for row in _rows(files, columns):
-            if not row[at_label].strip():
+            if row[at_label].strip() in _null_labels():
                 unlabelled += 1
                 continue
             side = split.is_holdout(row[place] for place in places)
@@ -141,9 +143,29 @@ def _rows(files: Iterable[DatasetFile], columns: Sequence[str]) -> Iterator[list
                     yield ["" if place is None else row[place] for place in places]
 
 
-def _same_number(value: str) -> str:
-    """One text for every way to write a number: another drop may have 1.0 where this one has 1."""
+def _same_value(value: str) -> str:
+    """One text for every way to write a number, a truth or nothing: another drop may have 1.0 where this one has 1, or
+    NaN where this one has an empty field."""
+    text = value.strip()
+    if text in _nulls():
+        return ""
     try:
-        return repr(float(value))
+        return repr(float(text))
     except ValueError:
-        return value.strip()
+        return text.lower() if text in _TRUTHS else text
+
+
+@cache
+def _nulls() -> frozenset[str]:
+    """What a registration reads as null in some column or other."""
+    from azureml_workspace.data.kinds import EVERYWHERE, NOT_AMONG_WORDS  # takes Arrow: not worth the parse of a DAG
+
+    return frozenset(EVERYWHERE + NOT_AMONG_WORDS)
+
+
+@cache
+def _null_labels() -> frozenset[str]:
+    """What is null in a column of words too, and so never a class."""
+    from azureml_workspace.data.kinds import EVERYWHERE
+
+    return frozenset(EVERYWHERE)

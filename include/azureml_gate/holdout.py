@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from azureml_workspace.data.header import read_header
-from azureml_workspace.data.kinds import EVERYWHERE, string_array
+from azureml_workspace.data.kinds import EVERYWHERE, NOT_AMONG_WORDS, string_array
 from azureml_workspace.data.records import LARGEST_BLOCK, RecordTooLong, read_batches, too_long
 from azureml_workspace.data.text import check_text
 from azureml_workspace.data.text_rows import typed_rows
@@ -51,7 +51,7 @@ def read_holdout(workspace: Workspace, name: str, version: int, *, label: str, m
         )
     with tempfile.TemporaryDirectory(prefix="azureml-gate-") as folder:
         table = _read(workspace.download_dataset(name, version, Path(folder)))
-    kept = table.take(_part(table.column(label), most, seed))
+    kept = table.take(_part(table.column(label), schema[label].kind, most, seed))
     texts = {column: tuple(kept.column(column).to_pylist()) for column in table.column_names}
     return Holdout(
         labels=_label_texts(schema[label], texts.pop(label)),
@@ -80,11 +80,12 @@ def _read(file: DatasetFile) -> Any:
         raise too_long(text) from None
 
 
-def _part(labels: Any, most: int, seed: int) -> list[int]:
+def _part(labels: Any, kind: ColumnKind, most: int, seed: int) -> list[int]:
     """The places of at most as many rows that have a label, in their order."""
     import pyarrow.compute as pc
 
-    labelled = np.flatnonzero(~pc.is_in(labels, value_set=string_array(EVERYWHERE)).to_numpy(zero_copy_only=False))
+    nulls = string_array(EVERYWHERE if kind == "string" else EVERYWHERE + NOT_AMONG_WORDS)
+    labelled = np.flatnonzero(~pc.is_in(labels, value_set=nulls).to_numpy(zero_copy_only=False))
     if len(labelled) > most:
         labelled = np.sort(np.random.default_rng(seed).choice(labelled, most, replace=False))
     places: list[int] = labelled.tolist()

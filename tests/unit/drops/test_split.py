@@ -43,6 +43,20 @@ def test_the_same_number_written_otherwise_is_on_the_same_side() -> None:
         assert len({SPLIT.is_holdout((text, "b")) for text in (f"{n}", f"{n}.0", f" {n} ", f"{n}e0")}) == 1
 
 
+@pytest.mark.parametrize("texts", [("", "NaN", "null", " NA ", "?", "None"), ("true", "True", "TRUE ")])
+def test_the_same_value_written_otherwise_is_on_the_same_side(texts: tuple[str, ...]) -> None:
+    for n in range(50):
+        assert len({SPLIT.is_holdout((text, f"{n}")) for text in texts}) == 1
+
+
+def test_rows_whose_label_is_null_are_on_neither_side(tmp_path: Path) -> None:
+    rows = [f"{n},b,{label}" for n, label in enumerate(("yes", "no", "", " ", "NULL", "NaN", "NA"))]
+    training, holdout, counts = divided(tmp_path, [file(tmp_path, "\n".join(["a,b,y", *rows]))], ["a", "b", "y"])
+    assert counts.unlabelled == 4
+    # In a column of words NA is one.
+    assert sorted([*training.splitlines()[1:], *holdout.splitlines()[1:]]) == sorted([*rows[:2], rows[6]])
+
+
 def test_the_order_of_columns_makes_no_difference() -> None:
     assert Split.of(["y", "b", "a"], label="y", holdout_share=0.2) == SPLIT
     assert SPLIT.identity == "hash1:0.2:" + SPLIT.identity[-12:]
