@@ -19,6 +19,7 @@ SUITES = {
     "dag_parse": "what the DAG file adds to importing airflow.sdk",
     "make_run": "how long `make run` takes when it is not the first",
     "deferred": "what 50 deferred AutoML tasks cost the triggerer",
+    "backfill": "how long a backfill of drops takes again, when everything is trained already",
     "adapters": "what a status poll and a registration cost a worker, with each backend",
 }
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.e2e.conftest import DAGS
-from tests.e2e.drops.backfill import DAG, Backfill, backfill_conf
+from tests.e2e.drops.backfill import DAG, Backfill, airflow_with_drops, backfill_conf
 from tests.e2e.drops.client import ContinuousClient
 from tests.e2e.drops.outcomes import Names, check_outcomes
 from tests.e2e.drops.planted import LABEL, Planted, plant, sample_rows
@@ -37,17 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 
 @pytest.fixture(scope="module")
 def airflow(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    folder = tmp_path_factory.mktemp("standalone")
-    (folder / "dags").mkdir()
-    shutil.copy(DAGS / f"{DAG}.py", folder / "dags")
-    extra = {"backend": "local", "token_file": str(server.home / "token")}
-    environment = {
-        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps({"conn_type": "azureml", "host": server.url, "extra": extra}),
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-        "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "False",
-    }
-    airflow = Standalone(folder / "airflow", folder / "dags", environment, parallelism=6)
+    airflow = airflow_with_drops(tmp_path_factory.mktemp("standalone"), server)
     try:
         yield airflow.start()
     finally:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tests.e2e.standalone import Standalone
+from tests.local_server import LocalServer
+
+DAGS = Path(__file__).parents[3] / "dags"
 DAG = "bank_marketing_drops"
 _LOOK_SECONDS = 1.0
 
@@ -86,3 +93,19 @@ def backfill_conf(pattern: str, *, dataset: str, service: str, label: str) -> di
         "compute_target": "backfill",
         "max_nodes": 2,
     }
+
+
+def airflow_with_drops(folder: Path, server: LocalServer) -> Standalone:
+    """An Airflow that is not started yet, with the drops DAG and nothing else."""
+    dags = folder / "dags"
+    dags.mkdir()
+    shutil.copy(DAGS / f"{DAG}.py", dags)
+    extra = {"backend": "local", "token_file": str(server.home / "token")}
+    environment = {
+        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps({"conn_type": "azureml", "host": server.url, "extra": extra}),
+        # A worker that is killed is noticed within half a minute.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+        "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "False",
+    }
+    return Standalone(folder / "airflow", dags, environment, parallelism=6)

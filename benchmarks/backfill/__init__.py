@@ -1,0 +1,1 @@
+"""What 50 deferred AutoML tasks cost the triggerer."""
