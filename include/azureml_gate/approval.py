@@ -12,6 +12,8 @@ from azureml_workspace.documents import find_document, update_document
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import Record
 
+_ENDING = ".approval"
+
 NOBODY = "nobody in time"
 """Who it was when the time for an answer passed and the default counted."""
 
@@ -35,7 +37,12 @@ class Approval(Record):
 
 def approval_path(decision: DecisionRecord) -> str:
     """Where it is kept."""
-    return f"{decision.path}.approval"
+    return f"{decision.path}{_ENDING}"
+
+
+def is_approval(path: str) -> bool:
+    """Whether a document among a service's decisions is what a person said to one."""
+    return path.endswith(_ENDING)
 
 
 def read_approval(workspace: Workspace, decision: DecisionRecord) -> Approval | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from azureml_gate.decision import Versioned
 from azureml_gate.history import ChampionAction, ChampionEntry, HistoryWriter, Intent, read_history
 from azureml_gate.lease import hold
-from azureml_gate.live_service import LiveService, champion_of, shown
+from azureml_gate.live_service import LiveService, champion_of
 from azureml_gate.rollout import Rollout
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import DeploySettings, WebService
@@ -68,7 +68,7 @@ def conclude_deployment(
         if pending is None or pending.asked != owner:
             return
         writer = HistoryWriter(workspace, seen.name, lease.token)
-        if shown(seen) != pending.model or pending.failure:
+        if champion_of(seen) != pending.model or pending.failure:
             writer.drop()
             return
         writer.finish(

@@ -101,9 +101,14 @@ class ChampionHistory(Record):
         return next((entry for entry in self.entries if path and path in {entry.decision, entry.asked}), None)
 
     def before(self, model: Versioned) -> Versioned | None:
-        """The champion before `model` became it, by a promotion or a deployment: where a rollback goes to."""
+        """The champion before `model` became it, by a promotion or a deployment: where a rollback goes to.
+
+        A deployment of what is served already, as for another size, has none before it.
+        """
         came = (ChampionAction.PROMOTED, ChampionAction.DEPLOYED)
-        entries = [entry for entry in self.entries if entry.action in came and entry.model == model]
+        entries = [
+            entry for entry in self.entries if entry.action in came and entry.model == model and entry.previous != model
+        ]
         return entries[-1].previous if entries else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from azureml_gate.approval import is_approval
 from azureml_gate.decision import DecisionRecord, Versioned
 from azureml_workspace.protocol import Workspace
 
@@ -26,8 +27,8 @@ def last_measured(workspace: Workspace, service: str, model: Versioned, metric: 
     The gate scores champion and challenger alike on each new holdout, and the challenger it promotes is the champion
     from then on. `metric` None: the primary metric of the decision.
     """
-    entries = sorted(workspace.list_documents(f"decisions/{service}"), key=lambda entry: entry.updated_at, reverse=True)
-    for entry in entries[:_MOST_READ]:
+    found = [entry for entry in workspace.list_documents(f"decisions/{service}") if not is_approval(entry.path)]
+    for entry in sorted(found, key=lambda entry: entry.updated_at, reverse=True)[:_MOST_READ]:
         decision = DecisionRecord.from_dict(workspace.read_document(entry.path).content)
         name = metric or decision.request.settings.primary_metric
         for figures in (decision.champion_figures, decision.challenger_figures):

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.after_deployment.conftest import Live, client_rows, task_context
 
 from airflow_azureml.operators.monitor_service import AzureMLMonitorServiceOperator
+from azureml_gate.approval import Approval, record_approval
 from azureml_gate.decision import DecisionRecord, GateRequest, Verdict, Versioned
 from azureml_gate.figures import ModelFigures
 from azureml_monitoring.record import MonitorRecord, MonitorVerdict
@@ -131,6 +132,8 @@ def test_a_champion_below_the_floor_on_the_newest_holdout_is_trained_anew(live: 
     for auc in (0.9, 0.61):
         record = decision(live, model, auc)
         live.workspace.write_document(record.path, record.to_dict(), expected=None)
+        said = Approval(decision=record.path, approved=False, by="ann", at=record.at)
+        record_approval(live.workspace, record, said)  # stands among the decisions
     found = look(live, min_metric=0.7, **RETRAIN)
     assert (found["verdict"], found["metric"], found["metric_name"]) == ("below_floor", 0.61, "AUC_weighted")
     assert found["retrain"]

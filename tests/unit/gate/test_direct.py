@@ -61,6 +61,23 @@ def test_a_refused_one_leaves_no_trace(one: Gate) -> None:
     assert one.history.pending is None
 
 
+def test_one_that_does_not_come_up_at_all_is_no_champion(one: Gate) -> None:
+    del one.memory.services[SERVICE]  # by hand
+    one.memory.refused = {2}
+    begin(one, 2)
+    conclude(one)
+    assert one.story() == [("promoted", 1)]
+    assert one.history.pending is None
+
+
+def test_the_same_model_deployed_again_does_not_hide_the_way_back(one: Gate) -> None:
+    assert one.promote(one.decision(2, 1)).is_promoted
+    begin(one, 2)
+    conclude(one)
+    assert one.story()[-1] == ("deployed", 2)
+    assert one.restore().model == model(1)
+
+
 @pytest.mark.parametrize("is_bad", [False, True])
 def test_one_whose_task_died_is_tested_by_the_next_promotion(one: Gate, is_bad: bool) -> None:
     begin(one, 2)
