@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._prepared import Prepared
 from airflow_azureml._references import Reference, model_reference, service_name
+from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
+from azureml_workspace.errors import InvalidRequest, NotFound, WorkspaceError
 from azureml_workspace.records import DeploySettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_azureml._awaited import Awaited
     from airflow_azureml.operators._awaitable import Plan
+    from airflow_azureml.results import ServiceResult
     from azureml_gate.decision import GateRequest
+    from azureml_workspace.protocol import Workspace
     from azureml_workspace.records import WebService
 
 
@@ -27,6 +32,8 @@ class AzureMLDeployCandidateOperator(AzureMLDeployModelOperator):
 
     With `prepared`, the training counts as finished first. A model of older data than the one that is served is not
     deployed: the decision is stored, the drop's ledger says so, and the task is skipped.
+    A candidate whose deployment fails or is given up is removed at once: Airflow runs no teardown after a setup that
+    failed. A service of that name that is no candidate of the live one is never touched.
     The candidate has the arguments of `AzureMLDeployModelOperator`; give it those of the live service, so that the two
     answer equally fast.
     Returns a `ServiceResult`.
@@ -66,12 +73,26 @@ class AzureMLDeployCandidateOperator(AzureMLDeployModelOperator):
         live, allow_older = service_name(self.service), arguments.flag("allow_older", self.allow_older)
         plan = super().prepare(context)
         settings = DeploySettings.from_dict(plan.memo)
+        self._require_a_candidates_name(settings.service_name, live)
         run = f"{context['ti'].dag_id}/{context['ti'].run_id}"
         if prepared is not None:
             self._finish_training(prepared, settings, run)
         if not allow_older:
             self._skip_older(self._request(live, prepared, settings, run))
         return plan
+
+    def give_up(self, awaited: Awaited) -> None:
+        """Remove it: nobody uses a candidate."""
+        hook = self.hook if awaited.conn_id == self.hook.azureml_conn_id else AzureMLHook(awaited.conn_id)
+        self._remove(hook.hurried_workspace, DeploySettings.from_dict(awaited.memo).service_name)
+
+    def finish(self, context: Context, seen: WebService, awaited: Awaited) -> ServiceResult:
+        """Whether the candidate is what was asked for; one that is not is removed."""
+        try:
+            return super().finish(context, seen, awaited)
+        except AirflowFailException:
+            self._remove(lambda: self.hook.workspace, seen.name)
+            raise
 
     def name_of_service(self) -> str:
         """The candidate's name, by the training, or by the model when there is none."""
@@ -98,6 +119,32 @@ class AzureMLDeployCandidateOperator(AzureMLDeployModelOperator):
             by=run,
         )
 
+    def _require_a_candidates_name(self, name: str, live: str) -> None:
+        """:raises InvalidRequest: clients may use the service of that name."""
+        from azureml_gate.candidate import CANDIDATE_TAG
+
+        if name == live:
+            raise InvalidRequest(
+                f"service_name and service are both {live!r}; a candidate stands beside the live service. Give it "
+                "another service_name, or none."
+            )
+        try:
+            found = self.hook.workspace.get_service(name)
+        except NotFound:
+            return
+        if found.tags.get(CANDIDATE_TAG) != live:
+            raise InvalidRequest(
+                f"there is a web service {name} that is no candidate of {live}, so clients may use it; give the "
+                "candidate another service_name."
+            )
+
+    def _remove(self, workspace: Callable[[], Workspace], name: str) -> None:
+        try:
+            workspace().delete_service(name)
+            self.log.info("Removed candidate service %s.", name)
+        except (WorkspaceError, AirflowNotFoundException) as error:
+            self.log.warning("Candidate service %s could not be removed; do so by hand: %s", name, error)
+
     def _skip_older(self, request: GateRequest) -> None:
         from azureml_gate.decide import decide_by_age
         from azureml_gate.outcomes import note_decision
@@ -106,6 +153,8 @@ class AzureMLDeployCandidateOperator(AzureMLDeployModelOperator):
         if decision is None:
             return
         note_decision(self.hook.workspace, decision)
+        # Of an execution that was killed: after a setup that is skipped no teardown runs.
+        self._remove(lambda: self.hook.workspace, request.candidate_service)
         raise AirflowSkipException(f"{decision.reason} The decision is {decision.path}.")
 
     def _request(self, live: str, prepared: Prepared | None, settings: DeploySettings, run: str) -> GateRequest:

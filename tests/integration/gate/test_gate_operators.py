@@ -14,7 +14,7 @@ from tests.unit.airflow_azureml.conftest import TaskContext
 
 # isort: split
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_azureml.operators.delete_service import AzureMLDeleteServiceOperator
 from airflow_azureml.operators.deploy_candidate import AzureMLDeployCandidateOperator
@@ -23,7 +23,7 @@ from azureml_drops.ledger import DropEvent, DropStatus, note, now, read_drop
 from azureml_drops.training_claim import TrainingClaim, claim_training, expiry, read_claim
 from azureml_gate.store import read_decision
 from azureml_workspace.errors import InvalidRequest, NotFound
-from azureml_workspace.records import ModelVersion
+from azureml_workspace.records import DeploySettings, ModelVersion
 
 pytestmark = pytest.mark.integration
 
@@ -158,6 +158,17 @@ def test_a_model_of_older_data_is_not_deployed_and_the_ledger_says_so(world: Gat
     assert statuses(world, "2026-01-01") == ["registered", "trained", "older"]
     with pytest.raises(NotFound):
         world.workspace.get_service(given["candidate_service"])
+    left = DeploySettings(
+        service_name=given["candidate_service"],
+        model_name=model.name,
+        model_version=model.version,
+        tags={"candidate_of": LIVE},
+    )
+    world.workspace.deploy(left)  # as a killed execution leaves it behind
+    with pytest.raises(AirflowSkipException):
+        run(deploy(given, model))
+    with pytest.raises(NotFound):
+        world.workspace.get_service(given["candidate_service"])
     candidate = run(deploy(given, model, allow_older="true"))
     assert run(gate(candidate, given, allow_older="true"))["failed_checks"] == ["gain"]
     run(AzureMLDeleteServiceOperator(task_id="remove", service=candidate))
@@ -184,3 +195,30 @@ def test_only_candidates_are_removed_and_nothing_is_no_error(world: GateWorld, c
         run(AzureMLDeleteServiceOperator(task_id="remove", service="gate-x", candidate_of=LIVE))
     assert world.workspace.get_service(LIVE).model_name == champion.name
     assert run(AzureMLDeleteServiceOperator(task_id="remove", service=LIVE, any_service=True))["deleted"] is True
+
+
+def test_a_candidate_that_does_not_come_up_is_not_left_behind(
+    world: GateWorld, champion: ModelVersion, local_server: LocalServer
+) -> None:
+    given = prepared(world, "2026-01-05")
+    model = world.model(world.train("honest"), drop_key="2026-01-05", drop_dataset="ops")
+    package = local_server.home / "models" / model.name / str(model.version) / "model.onnx"
+    package.chmod(0o644)
+    package.write_bytes(b"no model")
+    with pytest.raises(AirflowFailException, match="is Failed"):
+        run(deploy(given, model))
+    with pytest.raises(NotFound):
+        world.workspace.get_service(given["candidate_service"])
+
+
+def test_a_service_that_clients_may_use_never_becomes_a_candidate(world: GateWorld, champion: ModelVersion) -> None:
+    given = prepared(world, "2026-01-06")
+    model = world.model(world.train("honest"), drop_key="2026-01-06", drop_dataset="ops")
+    other = world.serve(model)
+    for name, words in (
+        (LIVE, "are both 'gate-live'"),
+        (other.name, f"{other.name} that is no candidate of gate-live"),
+    ):
+        with pytest.raises(InvalidRequest, match=words):
+            run(deploy(given, model, service_name=name))
+    assert world.workspace.get_service(LIVE).model_name == champion.name

@@ -155,6 +155,9 @@ class FakeWorkspace:
         )
         return replace(self.service, state=ServiceState.TRANSITIONING)
 
+    def delete_service(self, name: str) -> None:
+        self._said("delete_service", name)
+
     def get_service(self, name: str) -> WebService:
         self._said("get_service", name)
         return replace(self.service, name=name, state=_next(self.states))
