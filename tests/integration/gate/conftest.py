@@ -29,9 +29,11 @@ from azureml_workspace.statuses import SETTLED_SERVICE_STATES, ServiceState
 
 LABEL = "bought"
 SPLIT = "hash1:0.2:all"
-_NUMBERS = count(1)
 
 Row = dict[str, Any]
+QUICK: Row = {"requests": 50, "concurrency": 1, "bootstrap_samples": 400, "p95_slack_ms": 60_000}
+"""A busy machine makes one of two equal services look slow now and then, so only the tests of latency look at it."""
+_NUMBERS = count(1)
 
 
 def true_label(row: Row) -> bool:
@@ -136,7 +138,7 @@ class GateWorld:
             challenger=Versioned(name=challenger.model_name, version=challenger.model_version),
             holdout=Versioned(name=self.holdout.name, version=self.holdout.version),
             label=LABEL,
-            settings=GateSettings(**{"requests": 50, "concurrency": 1, "bootstrap_samples": 400} | settings),
+            settings=GateSettings(**QUICK | settings),
             by=by,
         )
 

@@ -106,7 +106,7 @@ def gate(candidate: dict[str, Any], given: dict[str, Any], **more: Any) -> Azure
         candidate=candidate,
         service=LIVE,
         prepared=given,
-        **({"requests": "20", "concurrency": 1, "bootstrap_samples": 200} | more),
+        **({"requests": "20", "concurrency": 1, "bootstrap_samples": 200, "p95_slack_ms": 60_000} | more),
     )
 
 
@@ -180,7 +180,8 @@ def test_a_model_of_no_drop_is_judged_by_a_holdout_that_is_named(world: GateWorl
     candidate = run(operator)
     assert candidate["name"].startswith("gate-live-c-")
     holdout = {"holdout": world.holdout.name, "label_column_name": LABEL}
-    judge = AzureMLGateOperator(task_id="gate", candidate=candidate, service=LIVE, requests=20, **holdout)
+    quick = {"requests": 20, "max_p95_ratio": None}
+    judge = AzureMLGateOperator(task_id="gate", candidate=candidate, service=LIVE, **quick, **holdout)
     assert run(judge)["verdict"] == "promote"
     removal = AzureMLDeleteServiceOperator(task_id="remove", candidate_of=LIVE, model=automl(model))
     assert run(removal) == {"name": candidate["name"], "deleted": True}

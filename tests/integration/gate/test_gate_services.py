@@ -25,6 +25,7 @@ from azureml_workspace.statuses import ServiceState
 
 pytestmark = pytest.mark.integration
 
+QUICK: dict[str, Any] = {"requests": 10, "concurrency": 1, "bootstrap_samples": 200, "max_p95_ratio": None}
 NUMBER, NULLABLE = {"type": "number"}, {"type": "number", "x-nullable": True}
 
 
@@ -90,7 +91,7 @@ class World(MemoryWorkspace):
             challenger=Versioned(name="m", version=2),
             holdout=Versioned(name="shop-holdout", version=1),
             label="y",
-            settings=GateSettings(**{"requests": 10, "concurrency": 1, "bootstrap_samples": 200} | settings),
+            settings=GateSettings(**QUICK | settings),
         )
         return decide(cast("Workspace", self), request, key_of=lambda _service: KEY)
 

@@ -21,7 +21,7 @@ def main(url: str, token: str, owner: str, folder: Path, rounds: int, seconds: f
     workspace = open_local(WorkspaceSettings(url=url, token=token, retry_seconds=10), lambda _: None)
     inside = folder / "inside"
     for _ in range(rounds or 1):
-        with hold(workspace, "svc", owner, seconds=seconds, wait_seconds=120) as lease:
+        with hold(workspace, "svc", owner, seconds=seconds, wait_seconds=300) as lease:
             try:
                 inside.touch(exist_ok=False)
             except FileExistsError:

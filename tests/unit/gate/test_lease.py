@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -77,17 +78,26 @@ def test_a_lease_that_ran_out_long_ago_is_taken_over(memory: MemoryWorkspace, wo
 
 
 def test_a_waiter_goes_by_what_it_watches_before_any_clock_on_the_wall_says_that_the_lease_ran_out(
-    memory: MemoryWorkspace, workspace: Workspace
+    memory: MemoryWorkspace, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holder = acquire(workspace, "svc", "a", seconds=1)
-    done = threading.Event()
-    beat = threading.Thread(target=holder.renew_until, args=(done,))
-    beat.start()
+    passed, renewals = [0.0], [0]
+    holder = acquire(workspace, "svc", "a", seconds=10)
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+        if passed[0] < 60:
+            holder.confirm()
+            renewals[0] += 1
+
+    start = time.monotonic()
+    clock = SimpleNamespace(sleep=sleep, monotonic=lambda: start + passed[0])
+    monkeypatch.setattr(module, "time", clock)
     with pytest.raises(LeaseHeld):
-        acquire(workspace, "svc", "b", wait_seconds=1.5)
-    done.set()
-    beat.join()
-    taken = acquire(workspace, "svc", "b", wait_seconds=20)
+        acquire(workspace, "svc", "b", wait_seconds=50)
+    assert renewals[0] > 10
+    passed[0] = 60.0
+    taken = acquire(workspace, "svc", "b", wait_seconds=50)
+    assert 70 < passed[0] < 75
     assert stored(memory).owner == "b"
     assert taken.token > holder.token
     with pytest.raises(LeaseLost):
@@ -137,8 +147,12 @@ def test_an_outage_shorter_than_the_lease_loses_nothing(memory: MemoryWorkspace,
 
 
 def test_holding_renews_in_the_background_and_gives_back(memory: MemoryWorkspace, workspace: Workspace) -> None:
-    with hold(workspace, "svc", "a", seconds=1) as lease:
-        time.sleep(1.3)
+    with hold(workspace, "svc", "a", seconds=6) as lease:
+        first = stored(memory).expires_at
+        end = time.monotonic() + 60
+        while stored(memory).expires_at == first:
+            assert time.monotonic() < end, "nobody renews it"
+            time.sleep(0.01)
         lease.confirm()
         with pytest.raises(LeaseHeld):
             acquire(workspace, "svc", "b")
@@ -158,7 +172,7 @@ def test_never_two_holders_among_many_threads(workspace: Workspace, monkeypatch:
 
     def work(owner: str) -> None:
         for _ in range(5):
-            with hold(workspace, "svc", owner, seconds=5, wait_seconds=60) as lease:
+            with hold(workspace, "svc", owner, seconds=60, wait_seconds=300) as lease:
                 inside[0] += 1
                 seen.append(inside[0])
                 tokens.append(lease.token)
