@@ -113,7 +113,8 @@ def _missing_approval(
         return ""
     return (
         f"{asked.path} was {answer.in_words}; but the service serves {words(decision.champion)} by now, so "
-        f"{decision.path} was made, which nobody approved. Clear the gate's task and those after it to ask again"
+        f"{decision.path} was made, which nobody approved. Start a new DAG run (of the same drop) to ask again: it "
+        "takes the model that was trained"
     )
 
 

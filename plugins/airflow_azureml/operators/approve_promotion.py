@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml import _decision_text as text
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.retry_policy import RetryPolicy
 NOTE = "note"
+ASKED_ABOUT = "asked_about"
+"""In Airflow's task state store: the decision that the person was shown."""
 
 
 class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
@@ -32,7 +35,8 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
     required, or when there is nothing to promote. While it waits it holds no worker and no triggerer.
 
     `dag.test()` and `airflow dags test` wait for ever for a person: there, leave approval out.
-    When the task is cleared, Airflow 3.3 asks again with the text of its first request.
+    When the task is cleared, Airflow 3.3 asks again with the text of its first request. So the task fails when it is to
+    ask about another decision by then, whose figures nobody would see; a new DAG run asks about that.
     Returns an `ApprovalResult`.
 
     :param gate: the gate task's output, or the path of a decision.
@@ -79,6 +83,7 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
         if not (is_required and passed):
             self.log.info("Nobody is asked: the verdict is %s, approval required: %s.", decision.verdict, is_required)
             return ApprovalResult(decision=decision.path, asked=False, approved=passed).to_dict()
+        self._require_that_it_can_be_shown(context, decision.path)
         self.subject, self.body = text.subject(decision), text.body(decision)
         self.params = ParamsDict(
             {NOTE: _note()}
@@ -89,7 +94,7 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
         """Keep the answer; a rejection then leaves this method by an exception of Airflow's, which skips the others."""
         if "error" in event:
             return dict(super().execute_complete(context, event))  # raises
-        result = self._recorded(event)
+        result = self._recorded(event, context["task_state_store"].get(ASKED_ABOUT) or self.gate)
         self.log.info("%s was %s by %s.", result.decision, "approved" if result.approved else "rejected", result.by)
         if not result.approved:
             context["ti"].xcom_push(key="return_value", value=result.to_dict())
@@ -97,10 +102,22 @@ class AzureMLApprovePromotionOperator(AzureMLTask, ApprovalOperator):
         super().execute_complete(context, event)
         return result.to_dict()
 
-    def _recorded(self, answer: dict[str, Any]) -> ApprovalResult:
+    def _require_that_it_can_be_shown(self, context: Context, decision: str) -> None:
+        store = context["task_state_store"]
+        shown = store.get(ASKED_ABOUT)
+        if shown not in (None, decision):
+            raise AirflowFailException(
+                f"{decision} is to be approved, and Airflow would show the figures of {shown}, about which this task "
+                "asked before. Start a new DAG run (of the same drop): it takes the model that was trained, and asks "
+                "with the new figures."
+            )
+        store.set(ASKED_ABOUT, decision)
+
+    def _recorded(self, answer: dict[str, Any], shown: Any) -> ApprovalResult:
+        """`shown` is what the person saw: the gate's task may have been cleared, and have decided anew, meanwhile."""
         from azureml_gate.approval import NOBODY, Approval, record_approval
 
-        decision = read_decision(self.hook.workspace, self.gate)
+        decision = read_decision(self.hook.workspace, shown)
         user = answer["responded_by_user"]
         approval = Approval(
             decision=decision.path,

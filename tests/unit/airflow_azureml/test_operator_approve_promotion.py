@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from airflow.sdk import DAG, Param
-from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped, TaskAwaitingInput
 from airflow.serialization.serialized_objects import DagSerialization
 from tests.unit.airflow_azureml.conftest import NOW, TaskContext
 from tests.unit.gate.memory_workspace import MemoryWorkspace
@@ -145,6 +146,37 @@ def test_a_rejection_is_kept_before_airflow_skips_what_follows(memory: Workspace
     drop = read_drop(memory, "shop", "2026-01-02")
     assert drop is not None
     assert (drop.latest.status, drop.latest.reason) == (DropStatus.REJECTED, "rejected by nobody in time")
+
+
+def test_another_decision_than_the_one_that_airflow_shows_is_not_asked_about(
+    memory: Workspace, context: TaskContext, questions: list[dict[str, Any]]
+) -> None:
+    """Airflow keeps the text of a task's first question when the task is cleared."""
+    first = decided(memory)
+    second = store_decision(memory, replace(first, decision_id="two", champion=Versioned(name="shop", version=1)))
+    for _ in range(2):
+        task, context = ask(first, context)
+        with pytest.raises(TaskAwaitingInput):
+            task.execute(context)  # type: ignore[arg-type]
+    task, context = ask(second, context)
+    with pytest.raises(AirflowFailException, match="would show the figures of decisions/svc/one, about which this"):
+        task.execute(context)  # type: ignore[arg-type]
+    assert len(questions) == 2
+
+
+def test_an_answer_is_to_what_was_shown_although_the_gate_has_decided_anew_meanwhile(
+    memory: Workspace, context: TaskContext, questions: list[dict[str, Any]]
+) -> None:
+    first = decided(memory)
+    second = store_decision(memory, replace(first, decision_id="two", champion=Versioned(name="shop", version=1)))
+    task, context = ask(first, context)
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(context)  # type: ignore[arg-type]
+    task, context = ask(second, context)
+    made = task.execute_complete(context, answer("Approve", {"id": "7", "name": "ann"}, note=""))  # type: ignore[arg-type]
+    assert made["decision"] == first.path
+    assert read_approval(memory, first) is not None
+    assert read_approval(memory, second) is None
 
 
 def test_a_dag_with_it_is_serialized(memory: Workspace) -> None:
