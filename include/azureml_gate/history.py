@@ -44,7 +44,8 @@ class ChampionAction(StrEnum):
 class ChampionEntry(Record):
     """One change: the service serves `model` since then (None: there is no service), and served `previous` before.
 
-    `decision` is the path of the decision behind it, and `asked` that of the one that was to be carried out, when it
+    `decision` is the path of the decision behind it (for a person who went back, that of a promotion that this ended
+    before its smoke test did), and `asked` that of the one that was to be carried out, when it
     had to be made anew. `by` is `dag_id/run_id`, or a person.
     """
 

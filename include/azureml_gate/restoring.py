@@ -29,7 +29,8 @@ def restore(
     """Serve version `to_version` of the model that the service serves; None: the champion before that one.
 
     Done once for each `owner`: called again it finishes what an earlier call began, or says how that ended. What
-    another process left undone is abandoned for it. When the older model fails its smoke test, the one that was live
+    another process left undone is abandoned for it, and a promotion whose model is live by then has ended so.
+    When the older model fails its smoke test, the one that was live
     is put back.
 
     :raises NotFound: no such service or model version.
@@ -49,12 +50,15 @@ def restore(
         if live is None:
             raise NotFound(f"there is no web service {service.name!r}; check the name.")
         target = _target(history, live, to_version)
+        cut_short = history.pending if history.pending is not None and history.pending.model == shown(live) else None
         dataset, key = drop_of(workspace, target)
         intent = Intent(
             at=datetime.now(UTC),
             action=ChampionAction.RESTORED,
             model=target,
             previous=shown(live),
+            # So the retry of a promotion that died finds that a person has ended it, and does not do it again.
+            decision="" if cut_short is None else cut_short.decision,
             asked=owner,
             drop_dataset=dataset,
             drop_key=key,

@@ -108,8 +108,11 @@ class Rollout:
         )
         if not problem:
             return entry
-        back = ChampionAction.ROLLED_BACK
-        return replace(entry, action=back, model=intent.previous, previous=intent.model, reason=problem)
+        back = replace(
+            entry, action=ChampionAction.ROLLED_BACK, model=intent.previous, previous=intent.model, reason=problem
+        )
+        # A person who could not go back has ended no promotion.
+        return replace(back, decision="") if intent.action is ChampionAction.RESTORED else back
 
     def _note_in_ledger(self, entry: ChampionEntry) -> None:
         """What it means for the drop that the model is of; of a model that a person took away, for that one's."""

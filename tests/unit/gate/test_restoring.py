@@ -85,6 +85,31 @@ def test_what_a_dead_promotion_left_gives_way_to_a_person(three: Gate, served: i
     assert three.history.pending is None
 
 
+def test_a_retry_does_not_promote_again_what_a_person_took_away(three: Gate) -> None:
+    three.kill_at(4, after=True)
+    with pytest.raises(Died):
+        three.promote(three.decision(4, 3))
+    three.live_again()
+    del three.memory.documents["leases/svc"]
+    assert three.restore().model == model(3)
+    retried = three.promote(three.decision(4, 3))
+    assert not retried.is_promoted
+    assert retried.entry is not None
+    assert (retried.entry.reason, three.served) == ("clients complain", 3)
+    assert three.outcomes(4)[-1] is DropStatus.ROLLED_BACK
+
+
+def test_a_person_who_could_not_go_back_ends_no_promotion(three: Gate) -> None:
+    three.kill_at(4, after=True)
+    with pytest.raises(Died):
+        three.promote(three.decision(4, 3))
+    three.live_again()
+    del three.memory.documents["leases/svc"]
+    three.bad = {3}
+    assert three.restore().action is ChampionAction.ROLLED_BACK
+    assert three.promote(three.decision(4, 3)).is_promoted
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("write", range(1, 12))
 def test_a_retry_finishes_what_a_killed_rollback_began(three: Gate, write: int, after: bool) -> None:
