@@ -26,7 +26,7 @@ class DropStatus(StrEnum):
     OLDER = "older"  # its model is of older data than the champion's, so it never came to the gate
     REJECTED = "rejected"  # by the gate or by a person
     PROMOTED = "promoted"  # its model became the champion
-    ROLLED_BACK = "rolled_back"  # it did, and failed its smoke test there
+    ROLLED_BACK = "rolled_back"  # it did, and failed its smoke test there, or a person went back
     FAILED = "failed"  # neither, and the reason is an error
 
     @property

@@ -18,8 +18,8 @@ class PromotionResult(Record):
     """A change of a live service, as its champion history has it.
 
     `action` is `promoted` or `restored`. `decision` is the path of the decision that counted; for a rollback by hand it
-    is empty, or that of a promotion that this ended before its smoke test did. `at` is ISO 8601, `by` the DAG run or the
-    person.
+    is empty, or that of a promotion that this ended before its smoke test did. `at` is ISO 8601, `by` the DAG run or
+    the person.
     """
 
     service_name: str
