@@ -20,14 +20,14 @@ from azureml_workspace.records import ColumnSchema
 
 __all__ = ["NAMED_CATEGORIES", "RANGE_MARGIN", "ColumnShift", "column_shifts"]
 
-NAMED_CATEGORIES = 10
-"""How many new categories a shift names, the most frequent first."""
+NAMED_CATEGORIES = 5
+"""How many new categories a shift names, the most frequent first. Reports of hundreds of columns have to stay small."""
 
 RANGE_MARGIN = 0.1
 """By how much of the reference's range a value must be beyond it to count as outside."""
 
 _NUMBERS = frozenset({"integer", "number"})
-_TEXT_SHOWN = 100
+_TEXT_SHOWN = 40
 
 
 def column_shifts(

@@ -49,6 +49,7 @@ def check_drop(
     """
     if settings.min_rows is not None:
         yield _least("least_rows", data.rows, settings.min_rows, "rows")
+    yield _check_header_rows(data)
     if label:
         yield from _check_label(data, settings, label, usual or {})
     if settings.max_null_share is not None:
@@ -57,6 +58,17 @@ def check_drop(
         share = data.profile.duplicate_rows / data.rows
         words = f"{data.profile.duplicate_rows:,} of {data.rows:,} rows ({share:.1%}) equal an earlier row"
         yield _at_most("duplicate_rows", share, settings.max_duplicate_share, words)
+
+
+def _check_header_rows(data: DropData) -> ValidationCheck:
+    found = data.header_rows
+    detail = "No row repeats the header."
+    if found:
+        repeat = "row repeats" if found == 1 else "rows repeat"
+        detail = f"{found:,} {repeat} the header, which makes words of every column; remove such rows from the file."
+    return ValidationCheck(
+        name="header_rows", outcome="failed" if found else "passed", detail=detail, observed=found, limit=0
+    )
 
 
 def _check_label(

@@ -146,6 +146,33 @@ def test_a_defect_is_found_by_its_own_check(tmp_path: Path, baseline: DropData, 
     assert not report.accepted
 
 
+def test_a_header_among_the_rows_is_found_without_a_baseline(tmp_path: Path) -> None:
+    repeated = drop(
+        tmp_path / "d1", 100, 1, lambda rows: [*rows[:50], {name: f" {name}" for name in rows[0]}, *rows[50:]]
+    )
+    report = judged(repeated)
+    assert failed(report) == {"header_rows"}
+    assert report.reason.startswith("1 row repeats the header, which makes words of every column; remove")
+    words = drop(tmp_path / "d2", 100, 2, lambda rows: [{"job": row["job"], "y": row["y"]} for row in rows])
+    assert (words.header_rows, judged(words, max_duplicate_share=None).accepted) == (0, True)
+
+
+def test_the_report_of_a_wide_drop_in_another_script_can_be_kept(tmp_path: Path) -> None:
+    """JSON spends six bytes on a letter that is not ASCII."""
+
+    def wide(letter: str) -> Change:
+        long = {f"\u0441\u0442\u043e\u043b\u0431\u0435\u0446 {n}": letter * 120 for n in range(210)}
+        return lambda rows: [
+            {name: f"{place % 12} {text}" for name, text in long.items()} | {"y": row["y"]}
+            for place, row in enumerate(rows)
+        ]
+
+    before = drop(tmp_path / "d1", 120, 1, wide("\u0436"))
+    report = judged(drop(tmp_path / "d2", 120, 2, wide("\u0448")), before)
+    assert len(report.failures) == len(report.shifts) == 200
+    assert len(document_text(report.path, report.to_dict())) < 800_000
+
+
 def test_a_threshold_that_is_none_asks_for_nothing(tmp_path: Path, baseline: DropData) -> None:
     off = {
         "least_rows": {"min_rows": None, "min_row_ratio": None},
