@@ -74,7 +74,7 @@ def training_window_params() -> dict[str, Param]:
         "holdout_share": Param(
             0.2,
             type="number",
-            exclusiveMinimum=0,
+            minimum=0.01,
             maximum=0.5,
             title="Holdout",
             description="Share of the rows that no model is ever trained on. Change it, and models are compared on "
