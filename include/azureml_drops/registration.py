@@ -80,14 +80,18 @@ class Registrar:
     by: str
     accept_refused: bool = False
 
-    def register(self, found: FoundDrop) -> RegisteredDrop:
+    def register(self, found: FoundDrop, versions: list[DatasetVersion] | None = None) -> RegisteredDrop:
         """Fetch the drop; register what is new and good. For a content that was settled before, nothing is written.
 
+        :param versions: those of the dataset, for who registers many drops in a row: to list thousands of them for
+            each would take longer than all else. What is new is added.
         :raises InvalidRequest: it cannot be fetched, see `fetch_drop`.
         """
         with TemporaryDirectory(prefix="azureml-drop-") as folder:
-            content = self._fetch(found, Path(folder))
+            content = self._fetch(found, Path(folder), versions)
             done = self._settle(content)
+        if versions is not None and all(version.version != done.version for version in versions):
+            self._add_version(done, versions)
         note_seen(self.workspace, self.settings.dataset, found.key, found.content_state, content.fingerprint)
         return done
 
@@ -102,7 +106,7 @@ class Registrar:
         owner = own_content(self.workspace, self.settings.dataset, content.key, content.fingerprint)
         return self._register(content, report) if owner is None else self._duplicate(content, owner)
 
-    def _fetch(self, found: FoundDrop, folder: Path) -> _Content:
+    def _fetch(self, found: FoundDrop, folder: Path, versions: list[DatasetVersion] | None) -> _Content:
         settings = self.settings
         fetched = fetch_drop(
             settings.parsed,
@@ -114,17 +118,24 @@ class Registrar:
             encoding=settings.encoding,
         )
         record = read_drop(self.workspace, settings.dataset, found.key)
-        versions = self.workspace.list_dataset_versions(settings.dataset)
+        accepted = accepted_content(record)
+        if versions is None or (accepted is not None and version_with(versions, fetched.fingerprint) is None):
+            # What another run accepted since is a version that it made since.
+            versions = self.workspace.list_dataset_versions(settings.dataset)
         return _Content(
             found=found,
             path=Path(fetched.path),
             fingerprint=fetched.fingerprint,
             folder=folder,
             record=record,
-            accepted=accepted_content(record),
+            accepted=accepted,
             versions=versions,
             version=version_with(versions, fetched.fingerprint),
         )
+
+    def _add_version(self, done: RegisteredDrop, versions: list[DatasetVersion]) -> None:
+        if done.version is not None:
+            versions.append(self.workspace.get_dataset(self.settings.dataset, done.version))
 
     def _other_owner(self, content: _Content) -> str | None:
         return other_owner(self.workspace, self.settings.dataset, content.key, content.fingerprint)

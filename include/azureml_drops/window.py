@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,7 +96,7 @@ def _candidates(registrar: Registrar, key: str) -> Iterator[WindowDrop | LeftOut
 
 
 def _look(
-    registrar: Registrar, key: str, found: FoundDrop | None, versions: Sequence[DatasetVersion]
+    registrar: Registrar, key: str, found: FoundDrop | None, versions: list[DatasetVersion]
 ) -> WindowDrop | LeftOut:
     accepted = accepted_content(read_drop(registrar.workspace, registrar.settings.dataset, key))
     if accepted is not None:
@@ -106,7 +106,7 @@ def _look(
     if found is None:
         return LeftOut(key=key, reason="It was never registered, and its file is not there.")
     try:
-        done = registrar.register(found)
+        done = registrar.register(found, versions)
     except InvalidRequest as error:
         return LeftOut(key=key, reason=short_reason(str(error)))
     if done.status is DropStatus.QUARANTINED:

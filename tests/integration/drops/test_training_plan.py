@@ -129,21 +129,6 @@ def test_a_window_counts_the_last_accepted_drops(drops: Drops, window: str, expe
     assert (day(3) in [key for _, key in drops.versions()]) == (window != "1")
 
 
-def test_a_plan_names_the_newest_drops_of_a_large_window_and_counts_all(
-    drops: Drops, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("azureml_drops.plan.MOST_DROPS", 2)
-    monkeypatch.setattr("azureml_drops.plan.MOST_LEFT_OUT", 1)
-    write(drops, 1, 4, 5, 6)
-    for number in (2, 3):
-        drops.write(day(number), ["bad"])
-    prepared = prepare(drops, 6, window="all")
-    assert prepared.plan is not None
-    assert (prepared.plan.first_key, prepared.plan.drops_count, keys(prepared)) == (day(1), 4, [day(5), day(6)])
-    assert (prepared.plan.left_out_count, [drop.key for drop in prepared.plan.left_out]) == (2, [day(3)])
-    assert prepared.plan.training.rows + prepared.plan.holdout.rows == 4 * 60
-
-
 def test_the_order_of_a_backfill_makes_no_difference(drops: Drops) -> None:
     trained: list[list[str]] = []
     for name, order in (("forwards", (1, 2, 3, 4)), ("backwards", (4, 3, 2, 1))):
