@@ -87,6 +87,7 @@ with DAG(
         training_settings={
             **automl_arguments(),
             "exclude_columns": "{{ params.exclude_columns | tojson }}",
+            "service": "{{ params.service_name }}",
             "again": "{{ run_id if params.force else '' }}",
         },
     )

@@ -98,10 +98,14 @@ def quarantine_event(report: ValidationReport, by: str) -> DropEvent:
 def says_the_same(event: DropEvent, record: DropRecord) -> bool:
     """Whether a record tells already what `event` is to tell, whoever it was that did it.
 
-    What was accepted stays so, whatever became of its model since; other events count only as the last one.
+    What was accepted stays so, whatever became of its model since; other events count only as the last one, and for
+    the same reason.
     """
-    told = accepted_content(record) if event.status is DropStatus.REGISTERED else record.latest
-    return told is not None and (told.status, told.fingerprint) == (event.status, event.fingerprint)
+    is_accepted = event.status is DropStatus.REGISTERED
+    told = accepted_content(record) if is_accepted else record.latest
+    if told is None or (told.status, told.fingerprint) != (event.status, event.fingerprint):
+        return False
+    return is_accepted or told.reason == event.reason
 
 
 def short_reason(text: str) -> str:

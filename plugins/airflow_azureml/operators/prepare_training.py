@@ -170,7 +170,10 @@ def _plan_or_skip(prepared: Prepared) -> TrainingPlan:
         model = f" as {claim.model_name} version {claim.model_version}" if claim.model_name else ""
         raise AirflowSkipException(f"Drop {claim.drop_key} was trained on already{model}, by {claim.by}.")
     if prepared.state is ClaimState.BUSY:
-        raise AirflowSkipException(f"Drop {claim.drop_key} is being trained on by {claim.by}.")
+        raise AirflowSkipException(
+            f"Drop {claim.drop_key} is being trained on by {claim.by}. If that DAG run is gone, its claim ends at "
+            f"{claim.expires_at:%Y-%m-%d %H:%M} UTC."
+        )
     if prepared.plan is None:
         raise AssertionError("a claim of ours has a plan")
     return prepared.plan

@@ -147,6 +147,15 @@ def test_a_quarantined_drop_is_released_by_good_content_by_settings_or_by_hand(d
     assert drops.register("2026-11-04").status is REGISTERED
 
 
+def test_another_reason_is_another_event(drops: Drops) -> None:
+    drops.write("2026-11-01", rows(1, 30))
+    for least in (40, 40, 50):
+        strict = drops.with_settings(validation=ValidationSettings(min_rows=least))
+        assert strict.register("2026-11-01").status is QUARANTINED
+    told = [event.reason for event in drops.record("2026-11-01").events]
+    assert told == [f"There are 30 rows; at least {least} are needed." for least in (40, 50)]
+
+
 def test_a_missing_drop_is_noted_once(drops: Drops) -> None:
     for by in ("dag/1", "dag/2"):
         assert note_missing(drops.workspace, drops.settings, "2026-11-01", by) is None
