@@ -42,14 +42,15 @@ def note_outcome(
 ) -> None:
     """Note what became of the model of a drop; what was noted already is not noted again. No drop, no note.
 
-    `document` is the path of what it follows from. The event is of the content that the model was trained on.
+    `document` is the path of what it follows from; with `by` it tells one time from another. The event is of the
+    content that the model was trained on.
     """
     if not (dataset and key):
         return
     record = read_drop(workspace, dataset, key)
     events = record.events if record else ()
     of_model = [event for event in events if (event.model_name, event.model_version) == (model.name, model.version)]
-    if document and any((event.status, event.document) == (status, document) for event in of_model):
+    if document and any((event.status, event.document, event.by) == (status, document, by) for event in of_model):
         return
     known = of_model or list(events)
     before = known[-1] if known else None

@@ -115,12 +115,13 @@ class Rollout:
         return replace(back, decision="") if intent.action is ChampionAction.RESTORED else back
 
     def _note_in_ledger(self, entry: ChampionEntry) -> None:
-        """What it means for the drop that the model is of; of a model that a person took away, for that one's."""
+        """What it means for the drop that the model is of; when a person went back, for those of both models."""
         if entry.action is ChampionAction.PROMOTED and entry.model is not None:
             self._note(DropStatus.PROMOTED, entry, entry.model, entry.drop_dataset, entry.drop_key)
         elif entry.action is ChampionAction.ROLLED_BACK and entry.previous is not None:
             self._note(DropStatus.ROLLED_BACK, entry, entry.previous, entry.drop_dataset, entry.drop_key)
-        elif entry.action is ChampionAction.RESTORED and entry.previous is not None:
+        elif entry.action is ChampionAction.RESTORED and entry.model is not None and entry.previous is not None:
+            self._note(DropStatus.PROMOTED, entry, entry.model, entry.drop_dataset, entry.drop_key)
             with suppress(NotFound):  # removed from the registry since
                 dataset, key = drop_of(self._workspace, entry.previous)
                 self._note(DropStatus.ROLLED_BACK, entry, entry.previous, dataset, key)

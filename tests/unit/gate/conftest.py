@@ -119,7 +119,7 @@ class Gate:
             self.workspace,
             service=self.live(),
             owner=run,
-            by="ann",
+            by=given.pop("by", "ann"),
             reason="clients complain",
             to_version=to_version,
             wait_seconds=0.0,

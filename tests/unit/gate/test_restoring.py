@@ -38,6 +38,14 @@ def test_again_goes_one_further_back_and_not_to_where_it_came_from(three: Gate) 
         three.restore(run="rollback/3")
 
 
+def test_there_and_back_again_the_ledger_says_which_model_serves(three: Gate) -> None:
+    for run, version in enumerate((2, 3, 2, 3)):
+        three.restore(to_version=version, run=f"rollback/{run}", by=f"ann (rollback/{run})")
+        other = 5 - version
+        assert three.outcomes(version)[-1] is DropStatus.PROMOTED
+        assert three.outcomes(other)[-1] is DropStatus.ROLLED_BACK
+
+
 def test_a_retry_of_a_rollback_goes_back_once(three: Gate) -> None:
     assert three.restore(run="rollback/1") == three.restore(run="rollback/1")
     assert three.served == 2
@@ -111,7 +119,7 @@ def test_a_person_who_could_not_go_back_ends_no_promotion(three: Gate) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("write", range(1, 12))
+@pytest.mark.parametrize("write", range(1, 14))
 def test_a_retry_finishes_what_a_killed_rollback_began(three: Gate, write: int, after: bool) -> None:
     three.kill_at(write, after=after)
     with suppress(Died):
