@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -215,6 +216,19 @@ class TaskOfRun:
         """Wait until it is deferred and a triggerer has taken its trigger."""
         self.until("deferred")
         eventually(lambda: "starting" in self.log() or None, what="the trigger")
+
+    def until_asked(self, times: int = 1) -> None:
+        """Wait until it asks a person for that time, and the scheduler knows that its process has ended.
+
+        Airflow 3.3 fails a task that is answered before that: it finds a process that ended well and a task that is
+        queued.
+        """
+        ended = re.compile(
+            rf"Received executor event with state success .*task_id='{self.task_id}', run_id='{re.escape(self.run_id)}'"
+        )
+        # A task that was answered has ended once more.
+        eventually(lambda: len(ended.findall(self.airflow.log())) >= 2 * times - 1 or None, what="the question")
+        self.until("awaiting_input")
 
     def mark(self, state: str) -> None:
         """Mark it."""

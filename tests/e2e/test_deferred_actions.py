@@ -241,7 +241,7 @@ def test_a_deferred_task_ends_with_its_run_and_tells_its_story(
 def test_a_person_approves_or_rejects_a_promotion(airflow: Standalone, server: LocalServer, option: str) -> None:
     made = decision(server, f"drop-{option}")
     approve, promote = asked(airflow, "asks_a_person", made)
-    approve.until("awaiting_input")
+    approve.until_asked()
     question = approve.question()
     assert question["subject"] == "Promote shop version 2 to shop?"
     for words in ("It is better by 0.0123.", "| AUC_weighted | passed | 0.0123 | -0.01 |", made.path):
@@ -254,6 +254,23 @@ def test_a_person_approves_or_rejects_a_promotion(airflow: Standalone, server: L
     assert (answer.approved, answer.by, answer.note) == (option == "Approve", "admin", "as agreed")
     assert status_of(server, f"drop-{option}") is (DropStatus.TRAINED if option == "Approve" else DropStatus.REJECTED)
     assert approve.xcom("return_value")["approved"] is (option == "Approve")
+
+
+def test_a_person_may_change_their_mind(airflow: Standalone, server: LocalServer) -> None:
+    made = decision(server, "drop-mind")
+    approve, promote = asked(airflow, "asks_a_person", made)
+    approve.until_asked()
+    approve.answer("Reject", note="no")
+    promote.until("skipped")
+    approve.until("success")
+    approve.clear()
+    approve.until_asked(times=2)
+    assert made.path in approve.question()["body"], "of the same decision, so that what it shows is right"
+    approve.answer("Approve", note="yes, then")
+    approve.until("success")
+    answer = read_approval(server.workspace(), made)
+    assert answer is not None
+    assert (answer.approved, answer.note) == (True, "yes, then")
 
 
 def test_no_answer_in_time_is_a_rejection(airflow: Standalone, server: LocalServer) -> None:
