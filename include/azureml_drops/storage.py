@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,10 @@ class DropStorage(Protocol):
         ...
 
 
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What the system says of a path behind which is nothing: a link that leads to itself is one more."""
+
+
 class LocalStorage:
     """This machine's files."""
 
@@ -54,19 +59,22 @@ class LocalStorage:
             with os.scandir(folder or ".") as children:
                 for child in children:
                     yield from self._below(folder, child, levels)
-        except (FileNotFoundError, NotADirectoryError):
-            return
         except PermissionError as error:
             raise _unreadable(folder, error) from error
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
 
     def find_file(self, path: str) -> StorageEntry | None:
         """As the protocol says."""
         try:
             found = Path(path).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except PermissionError as error:
             raise _unreadable(path, error) from error
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
+            return None
         return _entry(path, found) if stat.S_ISREG(found.st_mode) else None
 
     def open_file(self, path: str) -> BinaryIO:
@@ -78,15 +86,15 @@ class LocalStorage:
 
     def _below(self, folder: str, child: os.DirEntry[str], levels: int) -> Iterator[StorageEntry]:
         path = folder + child.name
-        if child.is_dir():
-            if levels > 1:
-                yield from self.list_files(f"{path}/", levels=levels - 1)
-            return
         try:
             found = child.stat()
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
             return
-        if stat.S_ISREG(found.st_mode):
+        if stat.S_ISDIR(found.st_mode) and levels > 1:
+            yield from self.list_files(f"{path}/", levels=levels - 1)
+        elif stat.S_ISREG(found.st_mode):
             yield _entry(path, found)
 
 

@@ -111,6 +111,18 @@ def test_a_link_to_a_file_counts_and_a_broken_one_does_not(tmp_path: Path) -> No
     assert [drop.key for drop in find_drops(pattern, STORAGE)] == ["a"]
 
 
+@pytest.mark.parametrize("pattern", ["{date}.csv", "{date}/calls.csv", "{date}/"])
+def test_a_link_that_leads_to_itself_hides_no_other_drop(tmp_path: Path, pattern: str) -> None:
+    loop = tmp_path / DropPattern.parse(pattern).path_of("2026-11-01").split("/")[0]
+    loop.symlink_to(loop.name)
+    parsed = DropPattern.parse(f"{tmp_path}/{pattern}")
+    other = Path(parsed.path_of("2026-11-02")) / ("part.csv" if parsed.is_folder else "")
+    other.parent.mkdir(exist_ok=True)
+    other.write_text("a\n1\n")
+    assert [drop.key for drop in find_drops(parsed, STORAGE)] == ["2026-11-02"]
+    assert find_drop(parsed, STORAGE, "2026-11-01") is None
+
+
 def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
