@@ -11,7 +11,7 @@ from azureml_gate.service_scores import PURPOSE
 from azureml_gate.settings import GateSettings
 
 TURNS = 8
-"""By chance alone seven of eight are slow once in thousands of gates, four of five once in sixty (`MOST_SLOW_TURNS`)."""
+"""By chance alone seven of eight are slow in one gate of thousands, four of five in one of sixty."""
 LOAD_ROWS = 2
 """Rows in each request."""
 

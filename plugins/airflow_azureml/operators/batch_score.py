@@ -204,5 +204,7 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
         return source
 
     def _mask(self) -> None:
-        for secret in secrets_of(str(self.data)):
-            mask_secret(secret)
+        # Refused in all but data, but stored as rendered before that.
+        for address in (self.data, self.pattern, self.output_folder):
+            for secret in secrets_of(str(address)):
+                mask_secret(secret)

@@ -14,6 +14,7 @@ from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
 from airflow_azureml._dag_runs import is_at_work, name_of_run
 from airflow_azureml._drop_key import drop_key_of
 from airflow_azureml._validation_arguments import validation_settings
+from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
 from airflow_azureml.operators.prepare_training import AzureMLPrepareTrainingOperator, candidate_service
 from airflow_azureml.operators.register_drop import AzureMLRegisterDropOperator
 from azureml_drops.pattern import DropPattern
@@ -152,3 +153,15 @@ def test_a_bad_argument_of_the_prepare_task_is_named(
         task.execute(context)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert workspace.names() == []
+
+
+@pytest.mark.parametrize("argument", ["data", "pattern", "output_folder"])
+def test_a_signature_in_an_address_of_a_batch_is_masked_before_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch, argument: str
+) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("airflow_azureml.operators.batch_score.mask_secret", masked.append)
+    address = {argument: "wasbs://c@a.blob.core.windows.net/x?sig=very-secret-signature"}
+    task = AzureMLBatchScoreOperator(task_id="score", service="svc-a", **{"output_folder": "out"} | address)
+    task.render_template_fields({})
+    assert "very-secret-signature" in masked
