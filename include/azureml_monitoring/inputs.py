@@ -14,6 +14,7 @@ from azureml_drift.shifts import ColumnShift, column_shifts
 from azureml_gate.decision import Versioned
 from azureml_monitoring.settings import MonitorSettings
 from azureml_workspace.data.ingestion import DATA_FILE, ingest
+from azureml_workspace.errors import NotFound
 from azureml_workspace.protocol import Workspace
 
 
@@ -34,8 +35,11 @@ class InputShifts:
 
 
 def training_data(workspace: Workspace, model: Versioned) -> TrainingData | None:
-    """What the model's tags say; None when it was not trained by a task that writes them."""
-    tags = workspace.get_model(model.name, model.version).tags
+    """What the model's tags say; None when no task that writes them trained it, or when it is registered no more."""
+    try:
+        tags = workspace.get_model(model.name, model.version).tags
+    except NotFound:
+        return None
     name, version = tags.get("dataset", ""), tags.get("dataset_version", "")
     if not name or not version.isdigit():
         return None

@@ -14,6 +14,7 @@ from azureml_monitoring.record import MOST_SHIFTS, MonitorCheck, MonitorRecord, 
 from azureml_monitoring.requests import request_checks
 from azureml_monitoring.retraining import Retraining, RetrainingPlan, ask_for_retraining
 from azureml_monitoring.settings import MonitorSettings
+from azureml_workspace.errors import NotFound
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import InputSample
 
@@ -107,7 +108,13 @@ def _input_checks(
     if training is None:
         why = f"the tags of {model.name} version {model.version} do not say which dataset it was trained on"
         return (inputs, MonitorCheck(name="drift", outcome="unknown", detail=why)), nothing
-    shifts = compare_inputs(workspace, training, sample.rows, settings)
+    try:
+        shifts = compare_inputs(workspace, training, sample.rows, settings)
+    except NotFound as error:
+        return (
+            inputs,
+            MonitorCheck(name="drift", outcome="unknown", detail=f"the training data is gone: {error}"),
+        ), nothing
     return (inputs, _drift_check(training, shifts)), shifts
 
 

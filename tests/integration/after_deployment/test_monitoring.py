@@ -141,6 +141,16 @@ def test_a_champion_below_the_floor_on_the_newest_holdout_is_trained_anew(live: 
     assert look(live, min_metric=0.6, run_id="manual__2", **RETRAIN)["verdict"] == "not_enough"
 
 
+def test_training_data_that_is_gone_is_no_failure(live: Live, model: ModelVersion) -> None:
+    tags = {"dataset": "gone", "dataset_version": "1", "label": "bought"}
+    live.deploy(model=live.workspace.register_model("after-gone", model.run_id, tags=tags))
+    live.send(client_rows(30, seed=1))
+    live.wait_for_inputs(30)
+    found = look(live, min_rows=20, **RETRAIN)
+    assert (found["verdict"], found["retrain"]) == ("ok", False)
+    assert "the training data is gone" in found["reason"]
+
+
 def test_no_service_of_that_name(live: Live) -> None:
     with pytest.raises(NotFound):
         look(live, service="nobody")
