@@ -23,7 +23,7 @@ from azureml_workspace.azure_v1.service_records import (
     web_service,
     with_last_lines,
 )
-from azureml_workspace.azure_v1.telemetry import input_sample, request_summary
+from azureml_workspace.azure_v1.telemetry import INPUT_LINE, input_sample, request_summary
 from azureml_workspace.errors import Conflict, NotFound, ServiceUnavailable, WorkspaceError
 from azureml_workspace.records import DeploySettings, InputSample, ModelVersion, RequestSummary, ServiceKeys, WebService
 from azureml_workspace.segments import segment
@@ -118,9 +118,10 @@ class ServiceCalls:
         return self.get_service(name)
 
     def service_logs(self, name: str, *, tail: int = 200) -> str:
-        """Read the end of the container's log."""
+        """Read the end of the container's log, without the sampled rows of clients, which are for `service_inputs`."""
         text = str(self._service("GET", name, "/logs", query={"tail": tail, "init": "false"}).get("content") or "")
-        return "\n".join(text.splitlines()[-tail:]) if tail > 0 else ""
+        lines = [line for line in text.splitlines() if INPUT_LINE not in line]
+        return "\n".join(lines[-tail:]) if tail > 0 else ""
 
     def service_requests(self, name: str, *, since_seconds: float | None = None) -> RequestSummary:
         """Ask Application Insights, which knows of a request a few minutes after it was answered."""

@@ -39,9 +39,10 @@ _ROWS = (
     "rows = sum(extract('rows=([0-9]+)', 1, message, typeof(long))), "
     "unseen = sum(extract('unseen=([0-9]+)', 1, message, typeof(long)))"
 )
+INPUT_LINE = "airflow-azureml-input "
+"""Begins a line that holds a client's row."""
 _INPUTS = (
-    "traces | where message startswith 'airflow-azureml-input {name} ' "
-    "| top {limit} by timestamp desc | project message"
+    f"traces | where message startswith '{INPUT_LINE}{{name}} ' | top {{limit}} by timestamp desc | project message"
 )
 _LATENCIES = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
 
@@ -81,7 +82,7 @@ def input_sample(
     if not 1 <= limit <= MAX_INPUT_ROWS:
         raise InvalidRequest(f"limit is {limit}; give 1 to {MAX_INPUT_ROWS} rows.")
     lines = _ask(azure, _INPUTS.format(name=name, limit=limit), since_seconds)
-    rows = [row for line in lines if (row := _row(str(line["message"]), f"airflow-azureml-input {name} ")) is not None]
+    rows = [row for line in lines if (row := _row(str(line["message"]), f"{INPUT_LINE}{name} ")) is not None]
     scored = _ask(azure, _ROWS.format(name=name), since_seconds)[0]
     return InputSample(
         service_name=name,

@@ -313,3 +313,10 @@ def test_what_azure_says_of_a_change_that_it_made_is_no_trouble() -> None:
 def test_the_sdk_tells_what_it_would_wait_for(endpoint: str | None, operation: str | None) -> None:
     service: Any = SimpleNamespace(_operation_endpoint=endpoint)
     assert _operation_of(service) == operation
+
+
+def test_rows_of_clients_are_no_part_of_the_log() -> None:
+    """A deployment that fails shows the log's last lines in Airflow."""
+    azure = FakeAzure(entity())
+    azure.log = 'loading\nairflow-azureml-input bank {"age": 41}\n2026 | airflow-azureml-input bank {"age": 7}\nready\n'
+    assert Calls(azure).service_logs("bank") == "loading\nready"
