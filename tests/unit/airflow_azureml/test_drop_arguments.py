@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
+from airflow.sdk.api.client import ServerResponseError
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext
@@ -54,17 +56,27 @@ def test_a_run_without_a_date_says_what_to_set() -> None:
         drop_key_of(None, KEYED, {"data_interval_start": START})  # type: ignore[arg-type, typeddict-item]
 
 
+UNKNOWN = httpx.Response(404, request=httpx.Request("GET", "http://airflow/execution/dag-runs/d/manual__2026/state"))
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [("running", True), ("queued", True), ("failed", False), ("success", False), (None, None)],
+    [
+        ("running", True),
+        ("queued", True),
+        ("failed", False),
+        ("success", False),
+        (AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={})), None),
+        (ServerResponseError("not found", request=UNKNOWN.request, response=UNKNOWN), None),
+    ],
 )
-def test_a_dag_run_is_at_work_as_airflow_says(state: str | None, expected: bool | None) -> None:
+def test_a_dag_run_is_at_work_as_airflow_says(state: str | Exception, expected: bool | None) -> None:
     asked: list[dict[str, str]] = []
 
     def get_dagrun_state(**given: str) -> str:
         asked.append(given)
-        if state is None:
-            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={}))
+        if isinstance(state, Exception):
+            raise state
         return state
 
     context = TaskContext()
