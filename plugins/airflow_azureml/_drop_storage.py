@@ -39,7 +39,12 @@ class ObjectStorage:
             path = self._at(folder)
             base = path.path.rstrip("/") + "/"
             # Not `ls`, which answers from what an earlier call saw.
-            files: dict[str, dict[str, Any]] = path.fs.find(base, detail=True)
+            found = path.fs.find(base, detail=True)
+            if not isinstance(found, dict):
+                # Of a blob that is named like the folder adlfs gives the name alone, and not what is below the folder.
+                parent, _, name = base.rstrip("/").rpartition("/")
+                found = path.fs.find(parent, prefix=name, detail=True)
+            files: dict[str, dict[str, Any]] = found
             if not files:
                 self._require_container(folder)
         for name, info in files.items():

@@ -89,6 +89,18 @@ def test_a_folder_is_one_drop(container: ContainerClient, tmp_path: Path, scheme
     assert Path(fetched.path).read_bytes() == b"a,b\n1,2\n1,2\n"
 
 
+@pytest.mark.parametrize("marker", ["raw", "raw/2026-11-01"])
+def test_a_blob_that_is_named_like_a_folder_hides_nothing(container: ContainerClient, marker: str) -> None:
+    """Some programs mark a folder by an empty blob of its name."""
+    for name in (marker, "raw/2026-11-01/a.csv", "raw2/2026-11-02/a.csv"):
+        container.upload_blob(name, b"" if name == marker else CONTENT)
+    pattern = DropPattern.parse(f"{uri('wasbs', container)}/raw/{{date}}/")
+    storage = ObjectStorage("blobs")
+    (found,) = find_drops(pattern, storage)
+    assert [file.path.rpartition("/")[2] for file in found.files] == ["a.csv"]
+    assert find_drop(pattern, storage, "2026-11-01") == found
+
+
 def test_drops_may_be_at_the_top_of_a_container(container: ContainerClient) -> None:
     container.upload_blob("calls.csv", CONTENT)
     pattern = DropPattern.parse(f"{uri('wasbs', container)}/{{key}}.csv")
