@@ -91,7 +91,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
         except ValueError as error:
             raise InvalidRequest(f"{name} is {value[:100]!r}, which is not JSON ({error}).") from error
     if not isinstance(value, Mapping):
-        raise InvalidRequest(f"{name} is {str(value)[:100]!r}; give an object of names and values.")
+        raise InvalidRequest(f"{name} is {repr(value)[:100]}; give an object of names and values.")
     return dict(value)
 
 
