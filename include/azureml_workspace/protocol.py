@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from azureml_workspace.data.profile import DataProfile
 from azureml_workspace.records import (
     AutoMLProgress,
     AutoMLResult,
@@ -81,6 +82,14 @@ class Workspace(Protocol):
 
         Versions that were registered by other means, of which an adapter knows neither rows nor kinds, are left out.
         """
+        ...
+
+    def list_dataset_names(self) -> list[str]:
+        """The name of every dataset, in order."""
+        ...
+
+    def dataset_profile(self, name: str, version: int) -> DataProfile:
+        """What was found in a version's rows when it was registered. :raises NotFound:"""
         ...
 
     def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
@@ -157,6 +166,10 @@ class Workspace(Protocol):
 
     def list_model_versions(self, name: str) -> list[ModelVersion]:
         """Every version of `name`, the oldest first; none when there is no such model."""
+        ...
+
+    def list_model_names(self) -> list[str]:
+        """The name of every registered model, in order."""
         ...
 
     # Documents: small JSON objects under a path, written by whoever names the state that it has seen

@@ -54,6 +54,27 @@ def test_the_same_content_is_the_same_version(workspace: Workspace, tmp_path: Pa
     assert workspace.get_dataset("contract-again", first.version).fingerprint == first.fingerprint
 
 
+def test_names_of_datasets(workspace: Workspace, tmp_path: Path) -> None:
+    for name, text in (("contract-listed-b", "a,b\n1,2\n"), ("contract-listed-a", "a,b\n1,2\n")):
+        workspace.register_dataset(name, source(tmp_path / "a.csv", text))
+    names = workspace.list_dataset_names()
+    assert [name for name in names if name.startswith("contract-listed")] == ["contract-listed-a", "contract-listed-b"]
+    assert names == sorted(set(names))
+
+
+def test_profile_of_a_version(workspace: Workspace, tmp_path: Path) -> None:
+    text = "n,word\n1,a\n3,a\n5,b\n"
+    version = workspace.register_dataset("contract-profile", source(tmp_path / "a.csv", text)).version
+    profile = workspace.dataset_profile("contract-profile", version)
+    number, word = profile.columns
+    assert (profile.rows, profile.duplicate_rows) == (3, 0)
+    assert number.numbers is not None
+    assert (number.name, number.numbers.minimum, number.numbers.maximum, number.numbers.mean) == ("n", 1, 5, 3)
+    assert [(value.value, value.count) for value in word.top_values] == [("a", 2), ("b", 1)]
+    with pytest.raises(NotFound):
+        workspace.dataset_profile("contract-profile", 99)
+
+
 def test_names_are_apart(workspace: Workspace, tmp_path: Path) -> None:
     one = workspace.register_dataset("contract-one", source(tmp_path / "a.csv", "a,b\n5,6\n"))
     two = workspace.register_dataset("contract-two", source(tmp_path / "a.csv", "a,b\n5,6\n"))

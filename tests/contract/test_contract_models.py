@@ -33,6 +33,13 @@ def test_all_versions_of_a_model(workspace: Workspace, trained: Trained) -> None
         workspace.list_model_versions("a b")
 
 
+def test_names_of_models(workspace: Workspace, trained: Trained) -> None:
+    workspace.register_model("contract-listed", trained.run.run_id)
+    names = workspace.list_model_names()
+    assert {"contract-listed", "contract-shop"} <= set(names)
+    assert names == sorted(set(names))
+
+
 def test_registering_a_run_again_adds_its_tags(workspace: Workspace, trained: Trained) -> None:
     name = "contract-tagged"
     workspace.register_model(name, trained.run.run_id, tags={"kept": "1", "changed": "old"})

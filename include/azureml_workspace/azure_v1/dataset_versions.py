@@ -88,6 +88,17 @@ class DatasetVersions:
             found = [*earlier, latest]
         return [version for version in found if version is not None]
 
+    def names(self) -> list[str]:
+        """The name of every dataset, in order."""
+        names: set[str] = set()
+        token: str | None = None
+        while True:
+            page = self._azure.json("GET", "dataset", "/datasets", query={"continuationToken": token})
+            names.update(str(found["name"]) for found in page["value"])
+            token = page.get("continuationToken")
+            if not token:
+                return sorted(names)
+
     def record(self, found: Registered, *, created: bool = False) -> DatasetVersion:
         """The version as the seam knows it. :raises InvalidRequest: it was registered in another way."""
         stored, names = found.require_stored(), self._azure.settings

@@ -75,6 +75,14 @@ class DatasetCalls:
         validate_dataset_name(name)
         return [self._versions.record(found) for found in self._versions.all_of(name) if found.stored is not None]
 
+    def list_dataset_names(self) -> list[str]:
+        """Read them page by page, those too that were registered in another way."""
+        return self._versions.names()
+
+    def dataset_profile(self, name: str, version: int) -> DataProfile:
+        """Read the document beside the version's file."""
+        return self._profile(name, version)[1]
+
     def take_rows(self, name: str, version: int, count: int) -> list[dict[str, Any]]:
         """Azure ML reads the first rows of the registered file, and they are typed here, as they were registered."""
         from azureml_workspace.data.text_rows import typed_rows  # Arrow, see `prepare`

@@ -53,6 +53,10 @@ class ModelCalls:
         validate_model_name(name)
         return sorted(_versions(self._azure, name), key=lambda model: model.version)
 
+    def list_model_names(self) -> list[str]:
+        """Read the newest version of each, page by page."""
+        return sorted({str(found["name"]) for found in _pages(self._azure, {"latestVersionOnly": "true"})})
+
     def _add_tags(self, model: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
         merged = {**model.tags, **tags}
         if merged == model.tags:
@@ -108,12 +112,16 @@ def _best_child_of(history: RunHistory, run: HistoryRun) -> str:
 
 
 def _versions(azure: AzureConnection, name: str, *, latest_only: bool = False) -> Iterator[ModelVersion]:
-    query = {"name": name, "count": _PAGE, "latestVersionOnly": "true" if latest_only else None}
+    query = {"name": name, "latestVersionOnly": "true" if latest_only else None}
+    # Held to the name here too: how Azure compares it is not documented.
+    yield from (model_version(found) for found in _pages(azure, query) if found["name"] == name)
+
+
+def _pages(azure: AzureConnection, query: Mapping[str, str | None]) -> Iterator[Mapping[str, Any]]:
     token: str | None = None
     while True:
-        page = azure.json("GET", "modelmanagement", "/models", query={**query, "$skipToken": token})
-        # Held to the name here too: how Azure compares it is not documented.
-        yield from (model_version(found) for found in page["value"] if found["name"] == name)
+        page = azure.json("GET", "modelmanagement", "/models", query={**query, "count": _PAGE, "$skipToken": token})
+        yield from page["value"]
         token = page.get("continuationToken")
         if not token:
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from azureml_workspace.data.profile import DataProfile
 from azureml_workspace.data.source_file import readable_file
 from azureml_workspace.errors import NotFound
 from azureml_workspace.local.answers import record, run_path
@@ -103,6 +104,14 @@ class LocalWorkspace(PipelineCalls, DocumentCalls):
         found = self._get(f"/v1/datasets/{name}/versions")
         return [record(DatasetVersion, version) for version in found]
 
+    def list_dataset_names(self) -> list[str]:
+        """Read all versions there are."""
+        return sorted({str(version["name"]) for version in self._get("/v1/datasets")})
+
+    def dataset_profile(self, name: str, version: int) -> DataProfile:
+        """Read the profile of one version."""
+        return record(DataProfile, self._get(f"/v1/datasets/{segment('dataset', name)}/versions/{version}/profile"))
+
     def download_dataset(self, name: str, version: int, folder: Path) -> DatasetFile:
         """Fetch the very bytes that were registered."""
         path = folder / f"{name}-{version}.csv"
@@ -180,6 +189,10 @@ class LocalWorkspace(PipelineCalls, DocumentCalls):
         validate_model_name(name)
         found = self._get(f"/v1/models/{name}/versions")
         return [record(ModelVersion, version) for version in found]
+
+    def list_model_names(self) -> list[str]:
+        """Read all versions there are."""
+        return sorted({str(version["name"]) for version in self._get("/v1/models")})
 
     # Web services
 
