@@ -123,13 +123,17 @@ class AzureMLServiceLink(_PushedLink):
         self._show(operator, context, url)
 
 
-def page_of(page: str, ti: Any) -> str:
-    """The address of the task instance's page of that name, from the root of the host that serves Airflow.
+def pages_root() -> str:
+    """Where the pages are, from the root of the host that serves Airflow.
 
     It names no host: whoever reached Airflow's UI, by whatever name or tunnel, is signed in there and nowhere else.
     """
-    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    return f"{urlsplit(conf.get('api', 'base_url', fallback='') or '').path.rstrip('/')}{PAGES}"
+
+
+def page_of(page: str, ti: Any) -> str:
+    """The address of the task instance's page of that name, from the root of the host that serves Airflow."""
     query = {"dag_id": ti.dag_id, "dag_run_id": ti.run_id, "task_id": ti.task_id}
     if ti.map_index is not None and ti.map_index >= 0:
         query["map_index"] = ti.map_index
-    return f"{root}{PAGES}/{page}?{urlencode(query)}"
+    return f"{pages_root()}/{page}?{urlencode(query)}"

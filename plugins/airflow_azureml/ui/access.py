@@ -43,6 +43,25 @@ class TaskPlace:
         return f"/dags/{dag}/runs/{run}/tasks/{task}{mapped}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunPlace:
+    """A run of a DAG whose XComs the caller may read; `reads_logs` as for a task."""
+
+    dag_id: str
+    dag_run_id: str
+    reads_logs: bool
+
+    @property
+    def query(self) -> dict[str, str]:
+        """How a page's address names it."""
+        return {"dag_id": self.dag_id, "dag_run_id": self.dag_run_id}
+
+    @property
+    def path(self) -> str:
+        """Its page in Airflow's UI, below the root."""
+        return f"/dags/{quote(self.dag_id, safe='')}/runs/{quote(self.dag_run_id, safe='')}"
+
+
 Name = Annotated[str, Query(min_length=1, max_length=250)]
 
 
@@ -70,6 +89,12 @@ def task_place(
     )
 
 
+def run_place(request: Request, user: GetUserDep, *, dag_id: Name, dag_run_id: Name) -> RunPlace:
+    """The DAG run that the address names. :raises HTTPException: as for `task_place`."""
+    requires_access_dag("GET", DagAccessEntity.XCOM, dag_id)(request, user)
+    return RunPlace(dag_id=dag_id, dag_run_id=dag_run_id, reads_logs=_may_read_logs(request, user, dag_id))
+
+
 def _may_read_logs(request: Request, user: GetUserDep, dag_id: str) -> bool:
     try:
         requires_access_dag("GET", DagAccessEntity.TASK_LOGS, dag_id)(request, user)
@@ -81,3 +106,4 @@ def _may_read_logs(request: Request, user: GetUserDep, dag_id: str) -> bool:
 
 
 AuthorisedTask = Annotated[TaskPlace, Depends(task_place)]
+AuthorisedRun = Annotated[RunPlace, Depends(run_place)]

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from airflow_azureml.links import PAGES
 from airflow_azureml.ui.headers import SecureHeaders
-from airflow_azureml.ui.pages import pipeline, run
+from airflow_azureml.ui.pages import dag_run, data, models, pipeline, pipelines, run, services
 from airflow_azureml.ui.rendering import FOLDER, html
 from airflow_azureml.ui.troubles import Trouble
 
@@ -46,8 +46,8 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Azure ML", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(SecureHeaders)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
-    app.include_router(run.router)
-    app.include_router(pipeline.router)
+    for page in (run, pipeline, dag_run, models, services, data, pipelines):
+        app.include_router(page.router)
     app.add_exception_handler(Trouble, _show_trouble)
     app.add_exception_handler(HTTPException, _show_refusal)
     app.add_exception_handler(RequestValidationError, _show_bad_address)

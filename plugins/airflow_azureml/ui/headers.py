@@ -9,18 +9,23 @@ from starlette.datastructures import MutableHeaders
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CONTENT_SECURITY_POLICY = "; ".join(
+_POLICY = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
         "script-src 'self'",
         "connect-src 'self'",
-        "img-src 'self'",
+        "img-src {images}",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'self'",
     )
 )
+CONTENT_SECURITY_POLICY = _POLICY.format(images="'self'")
+SWAGGER_POLICY = _POLICY.format(images="'self' data:")
+"""Swagger UI has its icons in its style sheet."""
+_SWAGGER = "/services/swagger"
+
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -43,6 +48,8 @@ class SecureHeaders:
             await self._app(scope, receive, send)
             return
         added = STATIC_HEADERS if "/static/" in scope["path"] else HEADERS
+        if scope["path"].endswith(_SWAGGER):
+            added = added | {"Content-Security-Policy": SWAGGER_POLICY}
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":

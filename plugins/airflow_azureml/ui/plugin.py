@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-from airflow_azureml.links import PAGES
+from airflow_azureml.links import PAGES, pages_root
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,8 +32,29 @@ async def pages(scope: Scope, receive: Receive, send: Send) -> None:
     await _application()(scope, receive, send)
 
 
+def _navigation(name: str, page: str) -> dict[str, Any]:
+    return {
+        "name": f"Azure ML {name}",
+        "href": f"{pages_root()}/{page}",
+        "destination": "nav",
+        "url_route": f"azureml-{page}",
+    }
+
+
 class AzureMLPlugin(AirflowPlugin):
-    """Mounts the pages."""
+    """Mounts the pages, and shows them in the navigation and on DAG runs."""
 
     name = "azureml"
     fastapi_apps = [{"app": pages, "url_prefix": PAGES, "name": "Azure ML"}]  # noqa: RUF012  # as Airflow declares it
+    external_views = [  # noqa: RUF012  # as Airflow declares it
+        _navigation("models", "models"),
+        _navigation("web services", "services"),
+        _navigation("data", "data"),
+        _navigation("pipelines", "pipelines"),
+        {
+            "name": "Run details",
+            "href": f"{pages_root()}/dag-run?dag_id={{DAG_ID}}&dag_run_id={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "azureml-run-details",
+        },
+    ]

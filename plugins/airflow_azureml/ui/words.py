@@ -15,12 +15,56 @@ _SIGNS = {
     RunStatus.CANCEL_REQUESTED: "\N{CIRCLED DIVISION SLASH}",
     RunStatus.UNKNOWN: "?",
 }
+_STATES = {
+    "success": ("good", "\N{CHECK MARK}"),
+    "healthy": ("good", "\N{CHECK MARK}"),
+    "active": ("good", "\N{CHECK MARK}"),
+    "promote": ("good", "\N{CHECK MARK}"),
+    "passed": ("good", "\N{CHECK MARK}"),
+    "promoted": ("good", "\N{CHECK MARK}"),
+    "ok": ("good", "\N{CHECK MARK}"),
+    "failed": ("bad", "\N{MULTIPLICATION X}"),
+    "unhealthy": ("bad", "\N{MULTIPLICATION X}"),
+    "upstream_failed": ("bad", "\N{MULTIPLICATION X}"),
+    "quarantined": ("bad", "\N{MULTIPLICATION X}"),
+    "errors": ("bad", "\N{MULTIPLICATION X}"),
+    "below_floor": ("bad", "\N{MULTIPLICATION X}"),
+    "reject": ("warn", "\N{MULTIPLICATION X}"),
+    "rejected": ("warn", "\N{MULTIPLICATION X}"),
+    "rolled_back": ("warn", "!"),
+    "restored": ("warn", "!"),
+    "warning": ("warn", "!"),
+    "drift": ("warn", "!"),
+    "older": ("dim", "\N{EN DASH}"),
+    "skipped": ("dim", "\N{EN DASH}"),
+    "removed": ("dim", "\N{EN DASH}"),
+    "disabled": ("dim", "\N{EN DASH}"),
+    "duplicate": ("dim", "\N{EN DASH}"),
+    "missing": ("dim", "\N{EN DASH}"),
+    "unknown": ("dim", "?"),
+    "not_enough": ("dim", "?"),
+    "none": ("dim", "\N{HORIZONTAL ELLIPSIS}"),
+    "scheduled": ("dim", "\N{HORIZONTAL ELLIPSIS}"),
+    "queued": ("dim", "\N{HORIZONTAL ELLIPSIS}"),
+    "deferred": ("busy", "\N{HORIZONTAL ELLIPSIS}"),
+    "up_for_retry": ("warn", "\N{CLOCKWISE OPEN CIRCLE ARROW}"),
+}
 _WAITING = frozenset({RunStatus.NOT_STARTED, RunStatus.QUEUED})
 
 
 def score(value: float | None) -> str:
     """Five decimals: what AutoML's trials differ in."""
     return NOTHING if value is None else f"{value:.5f}"
+
+
+def figure(value: float | None, places: int = 4) -> str:
+    """A number of so many significant digits."""
+    return NOTHING if value is None else f"{value:,.{places}g}"
+
+
+def percent(share: float | None) -> str:
+    """`12.3 %`."""
+    return NOTHING if share is None else f"{share * 100:.1f} %"
 
 
 def duration(seconds: float | None) -> str:
@@ -66,3 +110,13 @@ def tone(status: RunStatus) -> str:
     if status in (RunStatus.CANCELED, RunStatus.CANCEL_REQUESTED) or status in _WAITING:
         return "dim"
     return tones.get(status, "busy")
+
+
+def state_sign(state: str) -> str:
+    """A mark for the state of a task, a DAG run or a web service, in Airflow's or the workspace's words."""
+    return _STATES.get(state.lower(), ("busy", "\N{BLACK RIGHT-POINTING TRIANGLE}"))[1]
+
+
+def state_tone(state: str) -> str:
+    """The class of the state's colour."""
+    return _STATES.get(state.lower(), ("busy", ""))[0]

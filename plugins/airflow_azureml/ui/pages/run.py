@@ -41,6 +41,7 @@ def show_run(
         request,
         "run.html",
         task=task,
+        place=task,
         view=view,
         conn_id=fields.conn_id,
         portal_url=view.run.portal_url if source.has_portal else None,

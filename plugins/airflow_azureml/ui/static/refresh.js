@@ -2,7 +2,7 @@
 // keyboard, the scroll position and what is folded open stay where they are. Ends when the run has ended.
 "use strict";
 
-const SECONDS = 3;
+const SECONDS = Number(document.getElementById("live").dataset.seconds ?? 3);
 const LONGEST = 60;
 
 let pause = SECONDS;
@@ -34,7 +34,7 @@ function restore(part, kept) {
 }
 
 function focusables(part) {
-  return [...part.querySelectorAll("a[href], summary, [tabindex]")];
+  return [...part.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
 }
 
 function replace(old, fresh) {
@@ -43,6 +43,16 @@ function replace(old, fresh) {
   old.replaceWith(fresh);
   restore(fresh, kept);
   if (focused >= 0) focusables(fresh)[focused]?.focus({ preventScroll: true });
+}
+
+// Whether a part is as it was, but for what a reader did to it: folded open, pointed at.
+function same(old, fresh) {
+  const plain = old.cloneNode(true);
+  for (const tip of plain.querySelectorAll(".tip")) tip.remove();
+  for (const mark of plain.querySelectorAll(".chosen")) mark.classList.remove("chosen");
+  for (const mark of plain.querySelectorAll('[class=""]')) mark.removeAttribute("class");
+  for (const folded of plain.querySelectorAll("details[open]")) folded.removeAttribute("open");
+  return plain.isEqualNode(fresh);
 }
 
 function update(live, fresh) {
@@ -55,7 +65,7 @@ function update(live, fresh) {
     if (old === undefined) {
       if (previous === null) live.prepend(part);
       else previous.after(part);
-    } else if (old.outerHTML.replace(' open=""', "") === part.outerHTML) {
+    } else if (old.dataset.still !== undefined || same(old, part)) {
       current = old;
     } else {
       replace(old, part);

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_azureml.ui.views.details import AutoMLDetails, trials_chart
 from airflow_azureml.ui.views.log import LogTail
 from azureml_workspace.statuses import RunStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow_azureml.ui.charts.chart import Chart
     from airflow_azureml.ui.views.reading import Reading
     from azureml_workspace.records import AutoMLProgress, AutoMLResult, ChildRun, Run
 
@@ -23,7 +25,8 @@ MOST_TRIALS = 200
 class AutoMLView:
     """`progress` is there while the run is active, `result` once it is completed.
 
-    `trials` are the best ones first, those without a score last; `trials_count` counts all.
+    `trials` are the best ones first, those without a score last; `trials_count` counts all. `details` are there with
+    the result.
     """
 
     metric: str
@@ -33,6 +36,8 @@ class AutoMLView:
     result: AutoMLResult | None
     files: tuple[str, ...]
     log: LogTail | None
+    details: AutoMLDetails | None = None
+    scores: Chart | None = None
 
     @classmethod
     def read(cls, reading: Reading, run: Run, now: datetime) -> AutoMLView:
@@ -47,14 +52,18 @@ class AutoMLView:
         log = LogTail.read(reading, run, LOG, now)
         if run.status.is_terminal:
             files = reading.part("files", lambda workspace: workspace.list_run_files(run.run_id))
+        details = None if result is None else AutoMLDetails.read(reading, run.run_id, files or ())
+        metric = result.primary_metric if result else run.properties.get("primary_metric", "score")
         return cls(
-            metric=result.primary_metric if result else run.properties.get("primary_metric", "score"),
+            metric=metric,
             progress=progress,
             trials=tuple(trials[:MOST_TRIALS]),
             trials_count=len(trials),
             result=result,
             files=tuple(files or ()),
             log=log,
+            details=details,
+            scores=trials_chart(trials, metric),
         )
 
     @property

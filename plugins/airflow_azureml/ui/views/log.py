@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow_azureml.ui.views.kept import Kept
 from azureml_workspace.errors import NotFound
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ LAST_CHARACTERS = 40_000
 SETTLED_AFTER = timedelta(minutes=1)
 """How long after the end of a run its log is taken for complete."""
 MOST_KEPT = 100
+"""Logs that do not grow any more."""
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -50,26 +51,7 @@ class LogTail:
         return tail
 
 
-class _Settled:
-    """Logs that do not grow any more, the last `MOST_KEPT` that were read: a page that refreshes itself, or has many
-    readers, asks for them once."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], LogTail] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[str, str, str]) -> LogTail | None:
-        with self._lock:
-            return self._kept.get(key)
-
-    def keep(self, key: tuple[str, str, str], tail: LogTail) -> None:
-        with self._lock:
-            self._kept[key] = tail
-            while len(self._kept) > MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-
-
-_SETTLED = _Settled()
+_SETTLED: Kept[LogTail] = Kept(MOST_KEPT)
 
 
 def _tail(workspace: Workspace, run_id: str, path: str) -> LogTail | None:
