@@ -11,7 +11,7 @@ from airflow_azureml.ui.dag_runs import read_story
 from airflow_azureml.ui.submitted import no_such, require_own_run
 from airflow_azureml.ui.task_fields import TaskFields
 from airflow_azureml.ui.troubles import Trouble, workspace_troubles
-from airflow_azureml.ui.views.dag_run import DagRunView, automl_of
+from airflow_azureml.ui.views.dag_run import DagRunView, automl_of, decision_of
 from airflow_azureml.ui.workspaces import page_source
 from azureml_workspace.errors import NotFound
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from airflow_azureml.ui.access import RunPlace
     from airflow_azureml.ui.views.run import RunView
-    from airflow_azureml.ui.views.steps import Step
+    from airflow_azureml.ui.views.steps import RunStory, Step
+    from azureml_gate.decision import DecisionRecord
 
 
 def read_dag_run(place: RunPlace, now: datetime, *, task_id: str | None = None, map_index: int = -1) -> DagRunView:
@@ -31,10 +32,10 @@ def read_dag_run(place: RunPlace, now: datetime, *, task_id: str | None = None, 
     story = read_story(place)
     submitted = [step for step in story.steps if step.run_id is not None]
     step = _chosen(submitted, task_id, map_index)
-    view, troubles = None, []
+    view, decision, troubles = None, None, []
     if step is not None:
         try:
-            view = _view(step, now)
+            view, decision = _read(story, step, now)
         except Trouble as trouble:
             troubles.append(trouble)
     return DagRunView(
@@ -42,6 +43,7 @@ def read_dag_run(place: RunPlace, now: datetime, *, task_id: str | None = None, 
         story=story,
         now=now,
         view=view,
+        decision=decision,
         shown=None if step is None else step.task,
         runs=tuple(step.task for step in submitted),
         troubles=tuple(troubles),
@@ -54,7 +56,7 @@ def _chosen(submitted: list[Step], task_id: str | None, map_index: int) -> Step 
     return next(iter([*asked, *submitted]), None)
 
 
-def _view(step: Step, now: datetime) -> RunView:
+def _read(story: RunStory, step: Step, now: datetime) -> tuple[RunView, DecisionRecord | None]:
     run_id = step.run_id or ""
     fields = TaskFields.of(step.task)
     logs = step.task.reads_logs
@@ -64,4 +66,5 @@ def _view(step: Step, now: datetime) -> RunView:
         except NotFound as error:
             raise no_such(step.task, "run") from error
         require_own_run(fields, run)
-        return automl_of(source.reading, run, now)
+        view = automl_of(source.reading, run, now)
+        return view, decision_of(source.reading, story)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from typing import Any
 
 import pytest
 from tests.airflow_home import AIRFLOW_HOME
@@ -12,9 +13,10 @@ from airflow._shared.plugins_manager import is_valid_plugin
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from airflow_azureml.ui.access import task_place
+from airflow_azureml.ui.access import run_place, task_place
 from airflow_azureml.ui.app import create_app
 from airflow_azureml.ui.plugin import AzureMLPlugin
+from airflow_azureml.ui.workspace_access import acting_reader, workspace_reader
 
 pytestmark = pytest.mark.unit
 
@@ -52,9 +54,32 @@ print("ADDED", *sorted(set(sys.modules) - before))
 def test_every_route_is_guarded() -> None:
     """Airflow guards nothing in a mounted application, so a page that forgets to would be public."""
     routes = [route for route in create_app().routes if isinstance(route, APIRoute)]
-    assert {route.path for route in routes} >= {"/run", "/pipeline"}
-    assert [route.path for route in routes if not _asks_who(route.dependant)] == []
+    assert {route.path for route in routes} >= {
+        "/run",
+        "/pipeline",
+        "/dag-run",
+        "/report",
+        "/models",
+        "/services/score",
+    }
+    guards = {task_place, run_place, workspace_reader}
+    assert [route.path for route in routes if not _asks(route.dependant, guards)] == []
 
 
-def _asks_who(dependant: Dependant) -> bool:
-    return dependant.call is task_place or any(_asks_who(inner) for inner in dependant.dependencies)
+def test_every_route_that_does_something_wants_the_header_of_a_page() -> None:
+    """The browser sends Airflow's cookie with the form of any other site as well."""
+    routes = [route for route in create_app().routes if isinstance(route, APIRoute)]
+    acting = [route for route in routes if not route.methods <= {"GET", "HEAD"}]
+    assert {route.path for route in acting} == {"/services/keys", "/services/score", "/services/health"}
+    assert [route.path for route in acting if not _asks(route.dependant, {acting_reader})] == []
+
+
+def test_navigation_and_tab_lead_to_pages_that_there_are() -> None:
+    paths = {f"/azureml{route.path}" for route in create_app().routes if isinstance(route, APIRoute)}
+    views = AzureMLPlugin.external_views
+    assert {view["href"].partition("?")[0] for view in views} <= paths
+    assert sorted(view["destination"] for view in views) == ["dag_run", "nav", "nav", "nav", "nav"]
+
+
+def _asks(dependant: Dependant, guards: set[Any]) -> bool:
+    return dependant.call in guards or any(_asks(inner, guards) for inner in dependant.dependencies)

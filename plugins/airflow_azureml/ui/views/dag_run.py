@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml.ui.views.automl import MOST_TRIALS, metrics_in_order
+from airflow_azureml.ui.views.documents import document_at
 from airflow_azureml.ui.views.run import PIPELINE, RunView
+from azureml_gate.decision import DecisionRecord
 from azureml_workspace.records.pipeline import AUTOML_STEP
 
 if TYPE_CHECKING:
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class DagRunView:
     """What the page and the file show. `view` is the AutoML run that the task `shown` submitted, `runs` are all tasks
-    that submitted one; `troubles` say why something is not there."""
+    that submitted one; `decision` is the gate's. `troubles` say why something is not there."""
 
     place: RunPlace
     story: RunStory
     now: datetime
     view: RunView | None = None
+    decision: DecisionRecord | None = None
     shown: TaskPlace | None = None
     runs: tuple[TaskPlace, ...] = ()
     troubles: tuple[Trouble, ...] = ()
@@ -40,6 +43,7 @@ class DagRunView:
             "story": self.story,
             "now": self.now,
             "view": self.view,
+            "decision": self.decision,
             "shown": self.shown,
             "runs": self.runs,
             "troubles": self.troubles,
@@ -49,6 +53,15 @@ class DagRunView:
             "metrics_in_order": metrics_in_order,
             "most_trials": MOST_TRIALS,
         }
+
+
+def decision_of(reading: Reading, story: RunStory) -> DecisionRecord | None:
+    """The whole record of the gate's decision; None when there is none, or it is not of this DAG run."""
+    short = story.gate
+    if short is None or not short.decision.startswith("decisions/"):
+        return None
+    record = document_at(reading, short.decision, DecisionRecord)
+    return record if record is not None and record.request.by == story.by else None
 
 
 def automl_of(reading: Reading, run: Run, now: datetime) -> RunView:

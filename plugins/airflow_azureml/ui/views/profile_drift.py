@@ -2,7 +2,8 @@
 
 The population stability index is the sum over bins of (share now - share before) x ln(share now / share before). Bins
 of a number are those between the quantiles that the profile of the earlier version holds, shares of the later one are
-interpolated between its own quantiles; bins of a category are its most frequent values and the rest.
+interpolated between its own quantiles; bins of a category are the most frequent values of the earlier version and the
+rest.
 """
 
 from __future__ import annotations
@@ -54,9 +55,8 @@ def _of_categories(before: ColumnProfile, rows: int, now: ColumnProfile, rows_no
         return None
     shares = {value.value: value.count / filled for value in before.top_values}
     shares_now = {value.value: value.count / filled_now for value in now.top_values}
-    names = list(dict.fromkeys([*shares, *shares_now]))
-    pairs = [(shares.get(name, 0.0), shares_now.get(name, 0.0)) for name in names]
-    rest = (max(0.0, 1.0 - sum(shares.values())), max(0.0, 1.0 - sum(shares_now.values())))
+    pairs = [(share, shares_now.get(name, 0.0)) for name, share in shares.items()]
+    rest = (max(0.0, 1.0 - sum(shares.values())), max(0.0, 1.0 - sum(now for _, now in pairs)))
     return _index([*pairs, rest])
 
 

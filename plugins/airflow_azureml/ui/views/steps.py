@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_azureml.gate_results import GateResult
 from airflow_azureml.results import (
     AutoMLRunResult,
     BenchmarkResult,
@@ -124,6 +125,16 @@ class RunStory:
     def comparison(self) -> ModelComparisonResult | None:
         """The new model next to the one that was served."""
         return self.last(ModelComparisonResult)
+
+    @property
+    def gate(self) -> GateResult | None:
+        """The gate's decision in short."""
+        return self.last(GateResult)
+
+    @property
+    def by(self) -> str:
+        """What documents call this DAG run."""
+        return f"{self.dag_id}/{self.dag_run_id}"
 
     def spans_chart(self, now: datetime) -> Chart | None:
         """When each task worked; None before the first began."""
