@@ -58,7 +58,7 @@ env: ## make .env for docker-compose.yaml, with random secrets
 	@python3 scripts/make_env.py
 
 clean: down ## remove all state but the environment: datasets, runs, models, Airflow's database, logs
-	rm -rf .local/azureml .local/airflow .local/up .local/logs .local/data .local/last_run.json .local/sample_request.json
+	rm -rf .local/azureml .local/airflow .local/up .local/logs .local/data .local/reports .local/last_run.json .local/sample_request.json
 
 setup:
 	@scripts/setup.sh

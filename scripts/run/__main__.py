@@ -27,6 +27,7 @@ from scripts.run.options import RunOptions
 from scripts.run.progress import DAG_ID, RunProgress
 from scripts.run.report import curl_line, print_findings, result_table
 from scripts.run.result import last_run, write_json
+from scripts.run.run_report import write_run_report
 from scripts.run.running_airflow import RunningAirflow
 from scripts.run.sample_request import write_sample_request
 from scripts.run.source import RunSource
@@ -63,6 +64,7 @@ class MakeRun:
         self._console = console
         self._started = time.monotonic()
         self._data: RunData | None = None
+        self._workspace: WorkspaceSettings | None = None
         self._up = UpFiles(layout).running()
 
     def execute(self) -> int:
@@ -103,7 +105,7 @@ class MakeRun:
             return run
         self._show_data(data)
         source.give_plan(url, self._options.run_conf(data.path))
-        workspace = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
+        self._workspace = workspace = WorkspaceSettings(url=url, token_file=str(self._layout.token_file))
         with make_display(self._console, self._started) as display:
             return follow(source, display, workspace)
 
@@ -125,6 +127,7 @@ class MakeRun:
             console.print()
         automl = run.tasks["automl_run"].result
         print_findings(console, automl["findings"], automl["findings_count"])
+        self._report_in_full(run)
         console.print("[bold]Score the sample[/bold] (from this folder; the shell fetches the key):\n")
         # Not through the console, which would fold the line that is to be copied.
         print(curl_line(layout, service["name"], service["scoring_uri"]))
@@ -132,6 +135,18 @@ class MakeRun:
             f"\nThe web service goes on answering; `make down` stops everything. "
             f"The result for programs: {layout.shown(layout.last_run)}"
         )
+
+    def _report_in_full(self, run: RunProgress) -> None:
+        """The run's file; without it the run is as good."""
+        if self._workspace is None:
+            return
+        try:
+            path = write_run_report(self._layout, run, self._workspace)
+        except (WorkspaceError, OSError) as error:
+            self._console.print(Text(f"The report could not be written: {error}", "yellow"), soft_wrap=True)
+            return
+        self._console.print(Text(f"Report           {self._layout.shown(path)}"), soft_wrap=True)
+        self._console.print()
 
     def _report_failure(self, run: RunProgress, source: RunSource) -> None:
         console = self._console

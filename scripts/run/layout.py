@@ -68,6 +68,11 @@ class Layout:
         return self.local / "last_run.json"
 
     @property
+    def reports(self) -> Path:
+        """A file per run to look at, keep and send."""
+        return self.local / "reports"
+
+    @property
     def sample_request(self) -> Path:
         """The body that the printed curl line sends."""
         return self.local / "sample_request.json"

@@ -120,6 +120,17 @@ def test_it_succeeds_and_says_so(checkout: Checkout, finished: subprocess.Comple
     assert result["automl"]["validation"] in " ".join(finished.stdout.split())  # the table folds long lines
 
 
+def test_it_prints_the_path_of_a_report_to_look_at(
+    checkout: Checkout, finished: subprocess.CompletedProcess[str]
+) -> None:
+    (printed,) = [line for line in finished.stdout.splitlines() if line.startswith("Report ")]
+    report = checkout.root / printed.split()[1]
+    text = report.read_text(encoding="utf-8")
+    assert "ROC curve" in text
+    assert "Latency of the load test" in text
+    assert "<script" not in text
+
+
 def test_the_printed_line_scores_when_pasted(checkout: Checkout, finished: subprocess.CompletedProcess[str]) -> None:
     line = finished.stdout[finished.stdout.index("curl -s") :].partition("\n\n")[0]
     answer = checkout.run(["bash", "-c", line])

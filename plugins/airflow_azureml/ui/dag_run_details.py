@@ -18,7 +18,7 @@ from azureml_workspace.errors import NotFound
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_azureml.ui.access import RunPlace
+    from airflow_azureml.ui.places import RunPlace
     from airflow_azureml.ui.views.run import RunView
     from airflow_azureml.ui.views.steps import RunStory, Step
     from azureml_gate.decision import DecisionRecord

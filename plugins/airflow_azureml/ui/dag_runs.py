@@ -8,20 +8,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.dagrun import DagRun
+from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_azureml.links import RUN_KEY
-from airflow_azureml.ui.access import TaskPlace
+from airflow_azureml.ui.places import TaskPlace
 from airflow_azureml.ui.troubles import Trouble
 from airflow_azureml.ui.views.steps import RunStory, Step
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from airflow_azureml.ui.access import RunPlace
+    from airflow_azureml.ui.places import RunPlace
 
 RETURN_VALUE = "return_value"
 MOST_TASKS = 500
@@ -66,6 +67,7 @@ def _steps(session: Session, place: RunPlace) -> tuple[Step, ...]:
         .where(TaskInstance.dag_id == place.dag_id, TaskInstance.run_id == place.dag_run_id)
         .limit(MOST_TASKS)
     ).all()
+    depths = _depths(session, place.dag_id)
     found = {
         (row.task_id, row.map_index): Step(
             task=TaskPlace(
@@ -79,6 +81,7 @@ def _steps(session: Session, place: RunPlace) -> tuple[Step, ...]:
             started_at=row.start_date,
             ended_at=row.end_date,
             tries=row.try_number or 0,
+            depth=depths.get(row.task_id, 0),
         )
         for row in instances
     }
@@ -88,6 +91,12 @@ def _steps(session: Session, place: RunPlace) -> tuple[Step, ...]:
             change = {"submitted": _plain(value)} if key == RUN_KEY else {"result": _plain(value)}
             found[task_id, map_index] = replace(step, **change)
     return tuple(sorted(found.values(), key=lambda step: step.order))
+
+
+def _depths(session: Session, dag_id: str) -> dict[str, int]:
+    """How many tasks come before each: a task has more of them than any of those."""
+    dag = SerializedDagModel.get_dag(dag_id, session=session)
+    return {} if dag is None else {task.task_id: len(task.get_flat_relative_ids(upstream=True)) for task in dag.tasks}
 
 
 def _written(session: Session, place: RunPlace) -> list[tuple[str, int, str, Any]]:

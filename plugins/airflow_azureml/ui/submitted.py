@@ -18,7 +18,7 @@ from airflow.utils.session import create_session
 
 from airflow_azureml._submission import task_mark
 from airflow_azureml.links import PIPELINE_KEY, RUN_KEY
-from airflow_azureml.ui.access import TaskPlace
+from airflow_azureml.ui.places import TaskPlace
 from airflow_azureml.ui.task_fields import TaskFields
 from airflow_azureml.ui.troubles import Trouble
 

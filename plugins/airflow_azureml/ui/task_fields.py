@@ -21,7 +21,7 @@ from airflow_azureml.ui.troubles import Trouble
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from airflow_azureml.ui.access import TaskPlace
+    from airflow_azureml.ui.places import TaskPlace
 
 CONN_ID = "azureml_conn_id"
 _TEMPLATE_SIGNS = ("{{", "{%")

@@ -50,6 +50,7 @@ def _environment() -> Environment:
         tone=words.tone,
         state_sign=words.state_sign,
         state_tone=words.state_tone,
+        state_name=words.state_name,
     )
     environment.globals["style"] = style
     environment.globals["most_shown"] = MOST_SHOWN

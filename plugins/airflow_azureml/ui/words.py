@@ -117,6 +117,11 @@ def state_sign(state: str) -> str:
     return _STATES.get(state.lower(), ("busy", "\N{BLACK RIGHT-POINTING TRIANGLE}"))[1]
 
 
+def state_name(state: str) -> str:
+    """The state in words; `none` is Airflow's word for a task that has not begun."""
+    return "Not begun" if state == "none" else label(state)
+
+
 def state_tone(state: str) -> str:
     """The class of the state's colour."""
     return _STATES.get(state.lower(), ("busy", ""))[0]

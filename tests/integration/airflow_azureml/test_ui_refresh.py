@@ -17,8 +17,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.local_server import eventually
 from tests.unit.airflow_azureml.ui_workspace import PLACE, a_run, a_trial, completed_automl, completed_pipeline
 
-from airflow_azureml.ui.access import TaskPlace, task_place
+from airflow_azureml.ui.access import task_place
 from airflow_azureml.ui.app import create_app
+from airflow_azureml.ui.places import TaskPlace
 from airflow_azureml.ui.task_fields import TaskFields
 from airflow_azureml.ui.views.reading import Reading
 from airflow_azureml.ui.workspaces import PageSource

@@ -22,8 +22,9 @@ from tests.unit.airflow_azureml.ui_workspace import NOW, PLACE, PageWorkspace, a
 
 from airflow_azureml.gate_results import gate_result
 from airflow_azureml.results import BenchmarkResult, ServiceResult, ThresholdResult
-from airflow_azureml.ui.access import RunPlace, TaskPlace, run_place
+from airflow_azureml.ui.access import run_place
 from airflow_azureml.ui.app import create_app
+from airflow_azureml.ui.places import RunPlace, TaskPlace
 from airflow_azureml.ui.task_fields import TaskFields
 from airflow_azureml.ui.views.reading import Reading
 from airflow_azureml.ui.views.steps import RunStory, Step
@@ -139,7 +140,7 @@ def a_story(*more: Step, state: str = "success") -> RunStory:
 
 
 def whole_automl(name: str = "yes", validation: str = "5-fold cross-validation") -> PageWorkspace:
-    """A completed AutoML run with all the files that the local engine writes; `name` is that of a class and a column."""
+    """A completed AutoML run with the files that the local engine writes; `name` is of a class and a column."""
     workspace = completed_automl()
     curve = [0.0, 0.5, 1.0]
     files = {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import tests.airflow_home  # noqa: F401  # before Airflow is imported
 
 from airflow_azureml._submission import task_mark
-from airflow_azureml.ui.access import TaskPlace
+from airflow_azureml.ui.places import TaskPlace
 from azureml_workspace.errors import NotFound
 from azureml_workspace.records import (
     AutoMLConfig,
@@ -77,6 +77,11 @@ class PageWorkspace:
 
     def list_run_files(self, run_id: str) -> list[str]:
         return [path for owner, path in self.files if owner == run_id]
+
+    def read_run_file(self, run_id: str, path: str) -> bytes:
+        if (run_id, path) not in self.files:
+            raise NotFound(f"run {run_id} has no file {path!r}.")
+        return self.files[run_id, path]
 
     def run_log(self, run_id: str, path: str, *, tail: int) -> str:
         if self.late is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import bidirectional
 
 from markupsafe import Markup
 
@@ -14,6 +15,8 @@ LONGEST_LABEL = 40
 """Characters of a name on an axis; the table beneath has all of it."""
 
 Values = list[dict[str, Any]]
+
+_TURNING = frozenset({"R", "AL", "RLE", "RLO", "LRE", "LRO", "RLI", "LRI", "FSI", "PDF"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,14 @@ class Chart:
 def short(text: str) -> str:
     """One line that fits on an axis."""
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return isolated(line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}")
+
+
+def isolated(text: str) -> str:
+    """The text such that its direction turns nothing around that stands beside it (UAX #9, explicit isolates)."""
+    if any(bidirectional(character) in _TURNING for character in text):
+        return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
 
 
 def distinct(names: Sequence[str]) -> list[str]:

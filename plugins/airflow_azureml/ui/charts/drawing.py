@@ -39,6 +39,8 @@ _CONFIG: dict[str, Any] = {
         "tickColor": FAINT,
         "labelLimit": 210,
         "titlePadding": 8,
+        "labelFlush": False,
+        "labelOverlap": "greedy",
     },
     "legend": {
         "labelColor": INK,

@@ -13,7 +13,7 @@ from azureml_gate.decision import DecisionRecord
 from azureml_workspace.records.pipeline import AUTOML_STEP
 
 if TYPE_CHECKING:
-    from airflow_azureml.ui.access import RunPlace, TaskPlace
+    from airflow_azureml.ui.places import RunPlace, TaskPlace
     from airflow_azureml.ui.troubles import Trouble
     from airflow_azureml.ui.views.reading import Reading
     from airflow_azureml.ui.views.steps import RunStory

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_azureml.ui.charts import classification, importance, progress
+from airflow_azureml.ui.charts.chart import isolated
 from airflow_azureml.ui.views.run_files import Cohorts, Evaluation, Explanation, Interval, MetricsFile, run_file
 from azureml_workspace.records import Record
 
@@ -102,7 +103,13 @@ def _importance(explanation: Explanation) -> tuple[Chart, ...]:
 
 def _weakest(cohorts: Cohorts) -> Chart:
     named = [
-        (f"{cohort.column}: {cohort.cohort}", cohort.accuracy, cohort.accuracy_low, cohort.accuracy_high, cohort.rows)
+        (
+            f"{isolated(cohort.column)}: {isolated(cohort.cohort)}",
+            cohort.accuracy,
+            cohort.accuracy_low,
+            cohort.accuracy_high,
+            cohort.rows,
+        )
         for cohort in cohorts.cohorts
     ]
     return importance.cohort_accuracy(named, overall=cohorts.accuracy)

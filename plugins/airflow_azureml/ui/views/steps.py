@@ -21,25 +21,28 @@ from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import Record
 
 if TYPE_CHECKING:
-    from airflow_azureml.ui.access import TaskPlace
     from airflow_azureml.ui.charts.chart import Chart
+    from airflow_azureml.ui.places import TaskPlace
 
 R = TypeVar("R", bound=Record)
 
-_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A task instance. `submitted` is its word on the run that it submitted, `result` what it returned; both are as
-    they were read, and anybody who may write XComs of the DAG may have changed them."""
+    """A task instance. `depth` is how many tasks come before it.
+
+    `submitted` is its word on the run that it submitted, `result` what it returned; both are as they were read, and
+    anybody who may write XComs of the DAG may have changed them.
+    """
 
     task: TaskPlace
     state: str
     started_at: datetime | None
     ended_at: datetime | None
     tries: int = 0
+    depth: int = 0
     submitted: Any = None
     result: Any = None
 
@@ -49,9 +52,9 @@ class Step:
         return self.task.task_id if self.task.map_index < 0 else f"{self.task.task_id} [{self.task.map_index}]"
 
     @property
-    def order(self) -> tuple[datetime, str, int]:
-        """Those that began first in front, those that have not begun last."""
-        return self.started_at or _LATEST, self.task.task_id, self.task.map_index
+    def order(self) -> tuple[datetime, int, str, int]:
+        """Those that began first in front, those that have not begun last, in the order of the DAG."""
+        return self.started_at or _LATEST, self.depth, self.task.task_id, self.task.map_index
 
     @property
     def run_id(self) -> str | None:
