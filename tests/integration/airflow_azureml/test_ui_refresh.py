@@ -115,7 +115,8 @@ def test_page_follows_the_run_to_its_end(site: Site, page: Page) -> None:
     page.evaluate("window.kept = document.querySelector('[data-part=job-log]')")
     expect(page).to_have_title("Running · AutoML_1 · Azure ML")
     site.workspace.children.append(a_trial(3, 0.999, algorithm="XGBoostClassifier"))
-    expect(page.locator("[data-part=trials] tbody tr").first).to_contain_text("XGBoostClassifier", timeout=PATIENCE_MS)
+    first = page.locator("[aria-label='Child runs'] tbody tr").first
+    expect(first).to_contain_text("XGBoostClassifier", timeout=PATIENCE_MS)
     assert page.evaluate("window.kept.isConnected"), "what did not change is left alone"
 
     site.run(RunStatus.COMPLETED)

@@ -23,7 +23,15 @@ MOST_VERSIONS = 200
 MOST_DOCUMENTS = 200
 DROP_TAG = "drop_key"
 
-_RESULTS: Kept[AutoMLResult] = Kept(1000)
+
+@dataclass(frozen=True, kw_only=True)
+class _Ended:
+    """What came of a run; None: nothing, or it is gone."""
+
+    result: AutoMLResult | None
+
+
+_RESULTS: Kept[_Ended] = Kept(2000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,23 +114,24 @@ def _versions(reading: Reading, models: list[ModelVersion], services: Sequence[W
 
 
 def _result(reading: Reading, run_id: str) -> AutoMLResult | None:
-    """The result of a completed run never changes. Once one is late, the others are not asked for any more."""
+    """What came of a run that has ended never changes. Once one is late, the others are not asked for any more."""
     key = (reading.source, run_id)
     kept = _RESULTS.get(key)
     part = "metrics of the versions"
-    if kept is not None or part in reading.missing:
-        return kept
+    if kept is None and part not in reading.missing:
+        kept = reading.part(part, lambda workspace: _read_result(workspace, run_id))
+        if kept is not None:
+            _RESULTS.keep(key, kept)
+    return None if kept is None else kept.result
 
-    def read(workspace: Workspace) -> AutoMLResult | None:
-        try:
-            return workspace.automl_result(run_id)
-        except (NotFound, RunFailed, Conflict):
-            return None
 
-    found = reading.part(part, read)
-    if found is not None:
-        _RESULTS.keep(key, found)
-    return found
+def _read_result(workspace: Workspace, run_id: str) -> _Ended | None:
+    try:
+        return _Ended(result=workspace.automl_result(run_id))
+    except (NotFound, RunFailed):
+        return _Ended(result=None)
+    except Conflict:  # it is at work again
+        return None
 
 
 def _history(reading: Reading, name: str) -> tuple[ServedEntry, ...]:
