@@ -14,8 +14,19 @@ from tests.local_server import LocalServer
 pytestmark = pytest.mark.integration
 
 PAGE = "/azureml/run?dag_id=d&dag_run_id=manual__1%2B00:00&task_id=t"
-USERS = {"viewer": "Viewer", "nobody": "Public"}
-"""Roles by user; each user's name is the password."""
+MODELS = "/azureml/models"
+KEYS = "/azureml/services/keys?name=no-such-service"
+SCORE = "/azureml/services/score?name=no-such-service"
+ONE_DAG = "OneDag"
+USERS = {"viewer": "Viewer", "nobody": "Public", "operator": "Op", "starter": "User", "single": ONE_DAG}
+"""Roles by user; each user's name is the password. `ONE_DAG` reads everything of the DAG `d` and nothing of others."""
+MAKE_ROLE = f"""
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+with get_application_builder() as builder:
+    role = builder.sm.add_role({ONE_DAG!r})
+    for resource in ("Website", "DAG:d", "XComs", "Task Instances", "DAG Runs", "Task Logs"):
+        builder.sm.add_permission_to_role(role, builder.sm.create_permission("can_read", resource))
+"""
 
 
 class FabAirflow(UIAirflow):
@@ -27,6 +38,7 @@ class FabAirflow(UIAirflow):
         return super().environment | {"AIRFLOW__CORE__AUTH_MANAGER": manager}
 
     def add_users(self) -> None:
+        self._run("-c", MAKE_ROLE)
         for user, role in USERS.items():
             given = ("-u", user, "-p", user, "-r", role, "-f", "a", "-l", "b", "-e", f"{user}@example.com")
             self._run("-m", "airflow", "users", "create", *given)
@@ -55,6 +67,18 @@ def back_from_login(airflow: UIAirflow, user: str) -> requests.Response:
     return browser.post(form.url, data=given, timeout=30)
 
 
+def signed_in(airflow: UIAirflow, user: str) -> requests.Session:
+    """A browser after the login, of which the form allows only a few a minute."""
+    answer = requests.post(f"{airflow.url}/auth/token", json={"username": user, "password": user}, timeout=30)
+    browser = requests.Session()
+    browser.cookies.set("_token", answer.json()["access_token"])
+    return browser
+
+
+def shown(airflow: UIAirflow, user: str, page: str) -> requests.Response:
+    return signed_in(airflow, user).get(airflow.url + page, timeout=30)
+
+
 def test_login_leads_back_to_the_page(airflow: FabAirflow) -> None:
     answer = back_from_login(airflow, "viewer")
     assert answer.url == airflow.url + PAGE
@@ -65,3 +89,38 @@ def test_user_without_permissions_is_refused(airflow: FabAirflow) -> None:
     answer = back_from_login(airflow, "nobody")
     assert answer.status_code == 403
     assert "You may not see this" in answer.text
+
+
+@pytest.mark.parametrize(("user", "status"), [("viewer", 200), ("starter", 200), ("operator", 200), ("nobody", 403)])
+def test_pages_of_the_workspace_are_for_those_who_read_xcoms_of_all_dags(
+    airflow: FabAirflow, user: str, status: int
+) -> None:
+    answer = shown(airflow, user, MODELS)
+    assert answer.status_code == status
+    assert ("<h1><span>Models</span></h1>" in answer.text) == (status == 200)
+
+
+def test_who_may_see_one_dag_sees_no_page_of_the_workspace(airflow: FabAirflow) -> None:
+    assert "This task has no Azure ML run" in shown(airflow, "single", PAGE).text
+    assert shown(airflow, "single", MODELS).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("user", "keys", "score"), [("viewer", 403, 403), ("starter", 403, 404), ("operator", 404, 404)]
+)
+def test_keys_are_for_who_changes_connections_and_scores_for_who_starts_runs(
+    airflow: FabAirflow, user: str, keys: int, score: int
+) -> None:
+    """404 is the workspace's own word on a service that there is not."""
+    browser = signed_in(airflow, user)
+    header = {"X-Azureml-Page": "services"}
+    answers = [browser.post(airflow.url + path, headers=header, json={}, timeout=30) for path in (KEYS, SCORE)]
+    assert [answer.status_code for answer in answers] == [keys, score]
+    assert browser.post(airflow.url + KEYS, json={}, timeout=30).status_code == 403, "another site's form"
+
+
+def test_another_connection_is_for_who_reads_connections(airflow: FabAirflow) -> None:
+    assert shown(airflow, "viewer", f"{MODELS}?conn_id=other").status_code == 403
+    answer = shown(airflow, "operator", f"{MODELS}?conn_id=other")
+    assert answer.status_code == 503
+    assert "There is no such connection" in answer.text

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_azureml.ui.charts.chart import Chart, Values, category, distinct, figure, quantity
-from airflow_azureml.ui.charts.drawing import DASHES, SERIES, SHAPES
+from airflow_azureml.ui.charts.drawing import DASHES, SERIES, SHAPES, WIDTH
 
 MOST_POINTS = 60
 MOST_COLUMNS = 20
@@ -78,6 +78,7 @@ def series(
     }
     spec = {
         "data": {"values": values},
+        "width": WIDTH if len(steps) <= 15 else 2 * WIDTH,
         "layer": [
             {
                 "mark": "line",
