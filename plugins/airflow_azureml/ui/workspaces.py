@@ -50,7 +50,7 @@ def page_source(conn_id: str, *, logs: bool) -> Iterator[PageSource]:
         )
     try:
         hook = AzureMLHook(conn_id)
-        workspace = open_workspace(_hurried(hook.settings), on_secret=_mask)
+        workspace = open_workspace(_hurried(hook.settings), on_secret=mask)
         reading = Reading(workspace, source=hook.settings.url, logs=logs)
         yield PageSource(reading=reading, has_portal=hook.has_portal)
     finally:
@@ -61,7 +61,8 @@ def _hurried(settings: WorkspaceSettings) -> WorkspaceSettings:
     return replace(settings, connect_timeout=1.0, read_timeout=3.0, retry_seconds=0.5)
 
 
-def _mask(secret: str) -> None:
+def mask(secret: str) -> None:
+    """Keep it out of the API server's log."""
     # The API server's own log is masked by Airflow's core, and what the SDK logs in it by the SDK.
     mask_in_core(secret)
     mask_in_sdk(secret)

@@ -6,7 +6,6 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
-from airflow._shared.secrets_masker import mask_secret
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -16,6 +15,7 @@ from airflow_azureml.ui.views.contract import ConsumeView, for_swagger_ui
 from airflow_azureml.ui.views.services import ServicesView
 from airflow_azureml.ui.workspace_access import ActingReader, AuthorisedReader
 from airflow_azureml.ui.workspace_pages import links, opened, workspace_page
+from airflow_azureml.ui.workspaces import mask
 from azureml_endpoint.errors import EndpointError
 from azureml_endpoint.score import PURPOSE_HEADER
 from azureml_endpoint.transport import Transport
@@ -77,18 +77,23 @@ def read_keys(reader: ActingReader, name: Name) -> JSONResponse:
         raise HTTPException(HTTPStatus.FORBIDDEN)
     with opened(reader) as reading:
         keys = reading.need(lambda workspace: workspace.service_keys(name))
-    mask_secret(keys.primary)
-    mask_secret(keys.secondary)
+    mask(keys.primary)
+    mask(keys.secondary)
     return JSONResponse({"primary": keys.primary, "secondary": keys.secondary})
 
 
 async def small_body(request: Request) -> bytes:
-    """The body. :raises HTTPException: 413, it is larger than any web service takes."""
+    """The body. :raises Trouble: it is larger than any web service takes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise Trouble(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "The body is too large",
+                f"A web service takes {MOST_BYTES:,} bytes at most.",
+                "Send fewer rows at a time.",
+            )
     return bytes(body)
 
 
@@ -121,7 +126,7 @@ def _passed_on(
 ) -> Response:
     uri = service.scoring_uri if method == "POST" else f"{service.scoring_uri.rpartition('/')[0]}/"
     if key is not None:
-        mask_secret(key)
+        mask(key)
     try:
         with Transport(uri, SECONDS) as transport:
             reply = transport.exchange(method, uri, key=key, body=body, headers=headers)
