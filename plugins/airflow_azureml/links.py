@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
     from airflow_azureml.hook import AzureMLHook
-    from azureml_workspace.records import PublishedPipeline, Run
+    from azureml_workspace.records import DatasetVersion, PublishedPipeline, Run, WebService
 
 RUN_KEY = "azureml_run"
 """XCom of a task that submitted a run: {"conn_id", "run_id"}. The run's page looks it up."""
 
 PIPELINE_KEY = "azureml_pipeline"
 """XCom of a task that published a pipeline: {"conn_id", "pipeline_id"}."""
+
+USUAL_CONNECTION = "azureml_default"
+"""Whose workspace the pages of the navigation show when they are asked for none."""
 
 PAGES = "/azureml"
 """Where the pages are, below the root of Airflow's API server."""
@@ -105,22 +108,46 @@ class AzureMLPipelineLink(_PushedLink):
         return url
 
 
-class AzureMLServiceLink(_PushedLink):
-    """The web service's own description, `/swagger.json`."""
+class AzureMLDatasetLink(_PushedLink):
+    """The dataset's page: this version, its profile, and how far it is from the one before."""
 
     @property
     def name(self) -> str:
         """Text of the button."""
-        return "Web service contract"
+        return "Azure ML data"
+
+    @property
+    def xcom_key(self) -> str:
+        """Where the UI finds the address."""
+        return "azureml_dataset_url"
+
+    def push(self, operator: LinkedTask, context: Context, dataset: DatasetVersion) -> None:
+        """Show the link from now on."""
+        self._show(operator, context, _workspace_page("data", operator, name=dataset.name, version=dataset.version))
+
+
+class AzureMLServiceLink(_PushedLink):
+    """The web service's page: how it does, its log, its contract in Swagger UI, and a form to try it."""
+
+    @property
+    def name(self) -> str:
+        """Text of the button."""
+        return "Azure ML web service"
 
     @property
     def xcom_key(self) -> str:
         """Where the UI finds the address."""
         return "azureml_service_url"
 
-    def push(self, operator: LinkedTask, context: Context, url: str) -> None:
+    def push(self, operator: LinkedTask, context: Context, service: WebService) -> None:
         """Show the link from now on."""
-        self._show(operator, context, url)
+        self._show(operator, context, _workspace_page("services", operator, name=service.name))
+
+
+def _workspace_page(page: str, operator: LinkedTask, **query: Any) -> str:
+    """The address of a page of the operator's workspace; its connection is named when it is not the usual one."""
+    conn_id = operator.hook.azureml_conn_id
+    return f"{pages_root()}/{page}?{urlencode(query if conn_id == USUAL_CONNECTION else {**query, 'conn_id': conn_id})}"
 
 
 def pages_root() -> str:

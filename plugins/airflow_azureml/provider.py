@@ -54,6 +54,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_azureml.links.AzureMLRunLink",
             "airflow_azureml.links.AzureMLPipelineLink",
+            "airflow_azureml.links.AzureMLDatasetLink",
             "airflow_azureml.links.AzureMLServiceLink",
         ],
     }

@@ -39,7 +39,7 @@ def test_links_are_in_xcom(ran: Ran) -> None:
     run = ran.xcom["automl_run"]
     assert run["azureml_run_url"].startswith("/azureml/run?dag_id=bank_marketing_train&")
     assert run["azureml_run"] == {"conn_id": "azureml_default", "run_id": ran.result("automl_run")["run_id"]}
-    assert ran.xcom["deploy"]["azureml_service_url"] == ran.result("deploy")["swagger_uri"]
+    assert ran.xcom["deploy"]["azureml_service_url"] == f"/azureml/services?name={ran.result('deploy')['name']}"
 
 
 def test_the_log_shows_progress(ran: Ran) -> None:

@@ -146,7 +146,7 @@ class AzureMLPromoteModelOperator(AzureMLBaseOperator):
             )
         result = promotion_result(request.service, entry)
         service = self.hook.workspace.get_service(request.service)
-        AzureMLServiceLink().push(self, context, service.swagger_uri)
+        AzureMLServiceLink().push(self, context, service)
         self.log.info("%s serves %s (%s) at %s", request.service, challenger, entry.decision, service.scoring_uri)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):

@@ -10,6 +10,7 @@ from airflow.sdk.log import mask_secret
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._sources import check_column, local_file, require_column
 from airflow_azureml.addresses import secrets_of
+from airflow_azureml.links import AzureMLDatasetLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import DatasetResult, short_schema
 from azureml_drops.transfer import DownloadLimits
@@ -35,6 +36,8 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
     :param max_download_mb: largest file fetched from elsewhere (default 1024).
     :param download_timeout: seconds for fetching it (default 300).
     """
+
+    operator_extra_links = (AzureMLDatasetLink(),)
 
     template_fields: Sequence[str] = (
         *AzureMLBaseOperator.template_fields,
@@ -79,7 +82,7 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
         super().render_template_fields(context, jinja_env)
         self._mask()
 
-    def perform(self, context: Context) -> DatasetResult:  # noqa: ARG002
+    def perform(self, context: Context) -> DatasetResult:
         """Fetch, check the label, register."""
         self._mask()  # a mapped task is rendered without the method above
         data = arguments.text("data", self.data)
@@ -100,6 +103,7 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
                 require_column(path, label, separator=separator, encoding=encoding)
             source = DatasetSource(path=str(path), separator=separator, encoding=encoding)
             dataset = workspace.register_dataset(name, source, tags=tags)
+        AzureMLDatasetLink().push(self, context, dataset)
         if label:
             columns = [column.name for column in dataset.columns]
             check_column("label_column_name", label, columns, where=f"dataset {name} version {dataset.version}")

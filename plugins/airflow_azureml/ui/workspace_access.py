@@ -16,9 +16,8 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.models.connection import Connection
 from fastapi import Depends, Header, HTTPException, Query, Request
 
-from airflow_azureml.hook import AzureMLHook
+from airflow_azureml.links import USUAL_CONNECTION
 
-DEFAULT_CONNECTION = AzureMLHook.default_conn_name
 _ANY_DAG = "~"
 """No DAG has this id, so a permission for single DAGs does not reach it."""
 
@@ -42,14 +41,14 @@ class WorkspaceReader:
     @property
     def query(self) -> dict[str, str]:
         """How a page's address names the connection; nothing when it is the usual one."""
-        return {} if self.conn_id == DEFAULT_CONNECTION else {"conn_id": self.conn_id}
+        return {} if self.conn_id == USUAL_CONNECTION else {"conn_id": self.conn_id}
 
 
 ConnectionId = Annotated[str, Query(min_length=1, max_length=250)]
 
 
 def workspace_reader(
-    request: Request, user: GetUserDep, *, conn_id: ConnectionId = DEFAULT_CONNECTION
+    request: Request, user: GetUserDep, *, conn_id: ConnectionId = USUAL_CONNECTION
 ) -> WorkspaceReader:
     """Who asks.
 
@@ -58,7 +57,7 @@ def workspace_reader(
     :raises HTTPException: 401 when nobody is signed in, 403 when this user may not see the page.
     """
     requires_access_dag("GET", DagAccessEntity.XCOM, _ANY_DAG)(request, user)
-    if conn_id != DEFAULT_CONNECTION and not _may_use_connection("GET", conn_id, user):
+    if conn_id != USUAL_CONNECTION and not _may_use_connection("GET", conn_id, user):
         raise HTTPException(HTTPStatus.FORBIDDEN)
     return WorkspaceReader(
         conn_id=conn_id,

@@ -58,7 +58,7 @@ def test_promote_and_go_back(workspace: LocalWorkspace, name: str) -> None:
         "champion_version": None,
     }
     service = workspace.get_service(name)
-    assert context.xcom["azureml_service_url"] == service.swagger_uri
+    assert context.xcom["azureml_service_url"] == f"/azureml/services?name={service.name}"
     assert (service.app_insights_enabled, service.memory_gb) == (True, 1.5)
     promote(TaskContext("promote"), decided(workspace, name, 2, 1).path)
 

@@ -43,7 +43,7 @@ def test_deploy_result(workspace: FakeWorkspace, context: TaskContext) -> None:
         "app_insights_enabled": False,
     }
     assert json.loads(json.dumps(result)) == result
-    assert context.xcom == {"azureml_service_url": "http://127.0.0.1:9/swagger.json"}
+    assert context.xcom == {"azureml_service_url": "/azureml/services?name=svc-a"}
 
 
 def test_deploy_settings(workspace: FakeWorkspace, context: TaskContext) -> None:
