@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from azureml_workspace.data.profile import TOP_VALUES
+
 if TYPE_CHECKING:
     from azureml_workspace.data.profile import ColumnProfile, DataProfile, NumberSummary
 
@@ -42,10 +44,13 @@ def _drift(name: str, before: DataProfile, now: DataProfile) -> ColumnDrift:
     earlier, later = before.column(name), now.column(name)
     psi = None
     if earlier is not None and later is not None and not (earlier.id_like or later.id_like):
-        if earlier.top_values and later.top_values:
+        numbers, numbers_now = earlier.numbers, later.numbers
+        # A number of few values has them all in its profile, which says more than its quantiles.
+        is_category = max(earlier.distinct, later.distinct) <= TOP_VALUES or numbers is None or numbers_now is None
+        if is_category and earlier.top_values and later.top_values:
             psi = _of_categories(earlier, before.rows, later, now.rows)
-        elif earlier.numbers is not None and later.numbers is not None:
-            psi = _of_numbers(earlier.numbers, later.numbers)
+        elif numbers is not None and numbers_now is not None:
+            psi = _of_numbers(numbers, numbers_now)
     return ColumnDrift(name=name, before=earlier, now=later, psi=psi)
 
 
