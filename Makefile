@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env run up down status test lint types unit bench lock clean setup setup-dev
+.PHONY: help env run up down status airflow test lint types unit bench lock clean setup setup-dev
 
 PYTHON_VENV := .local/venv/bin/python
 # Named, and not `.`: outside a git checkout ruff would read the environment in .local too.
@@ -36,6 +36,9 @@ down: ## stop Airflow, the local Azure ML, its web services and jobs
 
 status: ## what is running
 	@if [ -x $(PYTHON_VENV) ]; then $(PYTHON_VENV) -m scripts.up status; else echo "nothing was ever started here"; fi
+
+airflow: setup ## Airflow's own command line here: make airflow ARGS="dags list"
+	@exec $(PYTHON_VENV) -m scripts.up.command_line $(ARGS)
 
 test: setup-dev ## lint, types and all tests
 	@$(MAKE) --no-print-directory lint types

@@ -1,9 +1,7 @@
 """Make the project's virtual environment in `.local/venv`, or find at once that it is up to date.
 
-Only the standard library: it runs before anything is installed (`scripts/setup.sh` finds the Python for it).
-
-The environment is stamped with a hash of everything that decides its content. An install that was interrupted leaves
-its mark beside the environment, and the next one starts afresh; downloads are kept, so that costs seconds.
+Only the standard library: it runs before anything is installed. The environment is stamped with a hash of everything
+that decides its content; an interrupted install leaves its mark, and the next one starts afresh, with its downloads.
 """
 
 from __future__ import annotations
