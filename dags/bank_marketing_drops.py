@@ -76,6 +76,7 @@ with DAG(
         encoding="{{ params.encoding }}",
         validation="{{ params.validation | tojson }}",
         on_bad_drop="{{ params.on_bad_drop }}",
+        accept_refused="{{ params.accept_refused }}",
     )
     prepared = AzureMLPrepareTrainingOperator(
         task_id="prepare_training",

@@ -49,6 +49,13 @@ def validation_params() -> dict[str, Param]:
             description="It is quarantined either way: never registered, never trained on.",
             section="Drop",
         ),
+        "accept_refused": Param(
+            False,
+            type="boolean",
+            title="Take it all the same",
+            description="Register the drop although validation refuses it: this is how a quarantined one is released.",
+            section="Drop",
+        ),
         "validation": Param(
             {},
             type="object",

@@ -21,7 +21,7 @@ def main() -> None:
     layout = Layout.here()
     up = UpFiles(layout).running()
     environment = component_environment(layout, up.ports if up else Ports(), COMPONENT, os.environ)
-    os.execve(sys.executable, [sys.executable, "-m", "airflow", *sys.argv[1:]], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *sys.argv[1:]], environment)  # noqa: S606 - no shell needed
 
 
 if __name__ == "__main__":
