@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
     from airflow_azureml.hook import AzureMLHook
-    from azureml_workspace.records import DatasetVersion, PublishedPipeline, Run, WebService
+    from azureml_workspace.records import PublishedPipeline, Run
 
 RUN_KEY = "azureml_run"
 """XCom of a task that submitted a run: {"conn_id", "run_id"}. The run's page looks it up."""
@@ -121,9 +121,10 @@ class AzureMLDatasetLink(_PushedLink):
         """Where the UI finds the address."""
         return "azureml_dataset_url"
 
-    def push(self, operator: LinkedTask, context: Context, dataset: DatasetVersion) -> None:
-        """Show the link from now on."""
-        self._show(operator, context, _workspace_page("data", operator, name=dataset.name, version=dataset.version))
+    def push(self, operator: LinkedTask, context: Context, name: str, version: int | None = None) -> None:
+        """Show the link from now on; without a version, as for a drop that was refused, to the latest one."""
+        query: dict[str, Any] = {"name": name} if version is None else {"name": name, "version": version}
+        self._show(operator, context, _workspace_page("data", operator, **query))
 
 
 class AzureMLServiceLink(_PushedLink):
@@ -139,9 +140,27 @@ class AzureMLServiceLink(_PushedLink):
         """Where the UI finds the address."""
         return "azureml_service_url"
 
-    def push(self, operator: LinkedTask, context: Context, service: WebService) -> None:
+    def push(self, operator: LinkedTask, context: Context, name: str) -> None:
         """Show the link from now on."""
-        self._show(operator, context, _workspace_page("services", operator, name=service.name))
+        self._show(operator, context, _workspace_page("services", operator, name=name))
+
+
+class AzureMLDecisionLink(_PushedLink):
+    """The model's page, where the decisions of the gate are: every one, beside the figures of both models."""
+
+    @property
+    def name(self) -> str:
+        """Text of the button."""
+        return "Azure ML decision"
+
+    @property
+    def xcom_key(self) -> str:
+        """Where the UI finds the address."""
+        return "azureml_decision_url"
+
+    def push(self, operator: LinkedTask, context: Context, model_name: str) -> None:
+        """Show the link from now on."""
+        self._show(operator, context, f"{_workspace_page('models', operator, name=model_name)}#decisions")
 
 
 def _workspace_page(page: str, operator: LinkedTask, **query: Any) -> str:

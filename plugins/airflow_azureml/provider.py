@@ -56,5 +56,6 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_azureml.links.AzureMLPipelineLink",
             "airflow_azureml.links.AzureMLDatasetLink",
             "airflow_azureml.links.AzureMLServiceLink",
+            "airflow_azureml.links.AzureMLDecisionLink",
         ],
     }

@@ -14,6 +14,7 @@ from airflow_azureml._references import service_name
 from airflow_azureml._waiting import Patience, TaskStopped, wait_until
 from airflow_azureml.addresses import secrets_of
 from airflow_azureml.after_deployment_results import BatchResult
+from airflow_azureml.links import AzureMLServiceLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import VersionResult
 from azureml_drops.transfer import DownloadLimits
@@ -77,6 +78,7 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
         "max_download_mb",
         "download_timeout",
     )
+    operator_extra_links = (AzureMLServiceLink(),)
 
     def __init__(
         self,
@@ -124,6 +126,7 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
         """Fetch, score, put in place, remember."""
         self._mask()  # a mapped task is rendered without the method above
         name = service_name(self.service)
+        AzureMLServiceLink().push(self, context, name)
         source, tools = self._source(), self._tools(name, context)
         conn_id = arguments.optional(arguments.text, "output_conn_id", self.output_conn_id)
         output = batch_output(arguments.text("output_folder", self.output_folder), conn_id)

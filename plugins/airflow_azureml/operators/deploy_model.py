@@ -148,7 +148,7 @@ class AzureMLDeployModelOperator(AzureMLWaitingOperator[WebService]):
 
     def show(self, context: Context, seen: WebService) -> None:
         """Push the link to the service."""
-        AzureMLServiceLink().push(self, context, seen)
+        AzureMLServiceLink().push(self, context, seen.name)
         self.log.info(
             "Deploying model %s version %d as %s (%s).", seen.model_name, seen.model_version, seen.name, seen.state
         )

@@ -10,6 +10,7 @@ from airflow_azureml._gate_arguments import GATE_FIELDS, gate_settings
 from airflow_azureml._prepared import Prepared
 from airflow_azureml._references import Reference, dataset_reference, service_name
 from airflow_azureml.gate_results import GateResult, gate_result
+from airflow_azureml.links import AzureMLDecisionLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from azureml_workspace.errors import InvalidRequest
 
@@ -67,6 +68,7 @@ class AzureMLGateOperator(AzureMLBaseOperator):
         "label_column_name",
         *GATE_FIELDS,
     )
+    operator_extra_links = (AzureMLDecisionLink(),)
 
     def __init__(
         self,
@@ -133,6 +135,7 @@ class AzureMLGateOperator(AzureMLBaseOperator):
         from azureml_gate.outcomes import note_decision
 
         request = self._request(context)
+        AzureMLDecisionLink().push(self, context, request.challenger.name)
         workspace = self.hook.workspace
         decision = decide(workspace, request, key_of=self.hook.scoring_key)
         self._tell(decision)

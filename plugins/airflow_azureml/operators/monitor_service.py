@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._references import service_name
 from airflow_azureml.after_deployment_results import MAX_COLUMNS, MonitorResult
+from airflow_azureml.links import AzureMLServiceLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.results import VersionResult, short_text
 from azureml_monitoring.retraining import RetrainingPlan
@@ -67,6 +68,7 @@ class AzureMLMonitorServiceOperator(AzureMLBaseOperator):
         "retrain_conf",
         "retrain_cooldown_hours",
     )
+    operator_extra_links = (AzureMLServiceLink(),)
 
     def __init__(
         self,
@@ -113,6 +115,7 @@ class AzureMLMonitorServiceOperator(AzureMLBaseOperator):
         """Look, judge, keep, tell."""
         name, settings, plan = service_name(self.service), self._settings(), self._plan()
         settings.validate()
+        AzureMLServiceLink().push(self, context, name)
 
         from azureml_monitoring.watch import watch
 

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._live_change import owner_of, read_decision, seconds
-from airflow_azureml.links import AzureMLServiceLink
+from airflow_azureml.links import AzureMLDecisionLink, AzureMLServiceLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.promotion_results import PromotionResult, promotion_result
 from azureml_workspace.errors import InvalidRequest
@@ -65,7 +65,7 @@ class AzureMLPromoteModelOperator(AzureMLBaseOperator):
         "lease_minutes",
         "poll_seconds",
     )
-    operator_extra_links = (AzureMLServiceLink(),)
+    operator_extra_links = (AzureMLServiceLink(), AzureMLDecisionLink())
 
     def __init__(
         self,
@@ -106,6 +106,8 @@ class AzureMLPromoteModelOperator(AzureMLBaseOperator):
         wait = seconds("lease_minutes", self.lease_minutes)
         workspace = self.hook.workspace
         decision = read_decision(workspace, self.gate)
+        AzureMLDecisionLink().push(self, context, decision.request.challenger.name)
+        AzureMLServiceLink().push(self, context, decision.request.service)
         service = LiveService(
             workspace,
             decision.request.service,
@@ -146,7 +148,6 @@ class AzureMLPromoteModelOperator(AzureMLBaseOperator):
             )
         result = promotion_result(request.service, entry)
         service = self.hook.workspace.get_service(request.service)
-        AzureMLServiceLink().push(self, context, service)
         self.log.info("%s serves %s (%s) at %s", request.service, challenger, entry.decision, service.scoring_uri)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):

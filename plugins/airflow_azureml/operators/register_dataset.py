@@ -103,7 +103,7 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
                 require_column(path, label, separator=separator, encoding=encoding)
             source = DatasetSource(path=str(path), separator=separator, encoding=encoding)
             dataset = workspace.register_dataset(name, source, tags=tags)
-        AzureMLDatasetLink().push(self, context, dataset)
+        AzureMLDatasetLink().push(self, context, dataset.name, dataset.version)
         if label:
             columns = [column.name for column in dataset.columns]
             check_column("label_column_name", label, columns, where=f"dataset {name} version {dataset.version}")

@@ -15,6 +15,7 @@ from airflow_azureml._drop_storage import storage_of
 from airflow_azureml._validation_arguments import validation_settings
 from airflow_azureml.addresses import secrets_of
 from airflow_azureml.drop_results import RegisteredDropResult
+from airflow_azureml.links import AzureMLDatasetLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from azureml_drops.drop_settings import DropSettings
 from azureml_drops.finding import find_drop, find_drops
@@ -74,6 +75,7 @@ class AzureMLRegisterDropOperator(AzureMLBaseOperator):
         "max_download_mb",
         "download_timeout",
     )
+    operator_extra_links = (AzureMLDatasetLink(),)
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class AzureMLRegisterDropOperator(AzureMLBaseOperator):
         key = drop_key_of(self.drop_key, settings.parsed, context)
         found = self._find(registrar.storage, settings, key)
         done = self._registered(registrar, found) if found else self._missing(registrar, key)
+        AzureMLDatasetLink().push(self, context, done.dataset, done.version)
         self._skip_what_is_not_new(done, on_bad_drop)
         if done.version is None:
             raise AssertionError("a drop that is registered has a version")

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._live_change import owner_of, person_of, seconds
 from airflow_azureml._references import service_name
+from airflow_azureml.links import AzureMLServiceLink
 from airflow_azureml.operators.base import AzureMLBaseOperator
 from airflow_azureml.promotion_results import PromotionResult, promotion_result
 from azureml_workspace.errors import InvalidRequest
@@ -43,6 +44,7 @@ class AzureMLRollbackOperator(AzureMLBaseOperator):
         "lease_minutes",
         "poll_seconds",
     )
+    operator_extra_links = (AzureMLServiceLink(),)
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class AzureMLRollbackOperator(AzureMLBaseOperator):
         settings.validate()
         wait = seconds("lease_minutes", self.lease_minutes)
         workspace = self.hook.workspace
+        AzureMLServiceLink().push(self, context, name)
         service = LiveService(workspace, name, settings, scoring_key=self.hook.scoring_key, stopped=self.was_killed)
         entry = restore(
             workspace,

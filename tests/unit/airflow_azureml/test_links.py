@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 import tests.airflow_home  # noqa: F401  # before Airflow is imported
 from tests.unit.airflow_azureml.conftest import FakeWorkspace, TaskContext, run
-from tests.unit.airflow_azureml.ui_whole_workspace import a_dataset, a_service
 from tests.unit.airflow_azureml.ui_workspace import a_pipeline
 
 from airflow_azureml.hook import AzureMLHook
-from airflow_azureml.links import AzureMLDatasetLink, AzureMLPipelineLink, AzureMLRunLink, AzureMLServiceLink, page_of
+from airflow_azureml.links import (
+    AzureMLDatasetLink,
+    AzureMLDecisionLink,
+    AzureMLPipelineLink,
+    AzureMLRunLink,
+    AzureMLServiceLink,
+    page_of,
+)
 from azureml_workspace.statuses import RunStatus
 
 pytestmark = pytest.mark.unit
@@ -51,15 +57,27 @@ def test_published_pipeline(context: TaskContext) -> None:
 
 def test_service(context: TaskContext) -> None:
     task: Any = Task(has_portal=False)
-    AzureMLServiceLink().push(task, context, a_service())  # type: ignore[arg-type]
+    AzureMLServiceLink().push(task, context, "bank-svc")  # type: ignore[arg-type]
     assert context.xcom == {"azureml_service_url": "/azureml/services?name=bank-svc&conn_id=prod"}
 
 
 def test_dataset(context: TaskContext) -> None:
     task: Any = Task(has_portal=True)
     task.hook.azureml_conn_id = "azureml_default"
-    AzureMLDatasetLink().push(task, context, a_dataset(3))  # type: ignore[arg-type]
+    AzureMLDatasetLink().push(task, context, "bank-data", 3)  # type: ignore[arg-type]
     assert context.xcom == {"azureml_dataset_url": "/azureml/data?name=bank-data&version=3"}
+
+
+def test_dataset_of_a_drop_that_was_refused(context: TaskContext) -> None:
+    task: Any = Task(has_portal=False)
+    AzureMLDatasetLink().push(task, context, "bank-data")  # type: ignore[arg-type]
+    assert context.xcom == {"azureml_dataset_url": "/azureml/data?name=bank-data&conn_id=prod"}
+
+
+def test_decision(context: TaskContext) -> None:
+    task: Any = Task(has_portal=False)
+    AzureMLDecisionLink().push(task, context, "bank")  # type: ignore[arg-type]
+    assert context.xcom == {"azureml_decision_url": "/azureml/models?name=bank&conn_id=prod#decisions"}
 
 
 @pytest.mark.parametrize(
