@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env run up down status airflow test lint types unit bench lock clean setup setup-dev
+.PHONY: help env run up down status airflow test lint types unit bench docs-pictures lock clean setup setup-dev
 
 PYTHON_VENV := .local/venv/bin/python
 # Named, and not `.`: outside a git checkout ruff would read the environment in .local too.
@@ -17,7 +17,7 @@ unexport AZUREML_LOCAL_HOME
 given = $(if $(filter command,$(firstword $(origin $(2)))),--$(1)="$$$(2)")
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run DATA=path.csv LABEL=column [SEPARATOR=';'] [ENCODING=cp1252] [TIME=minutes] runs it on your own data."
 	@echo "  make up [UI_PORT=8080] [AZUREML_PORT=8790] chooses the ports."
@@ -53,6 +53,9 @@ types: setup-dev ## mypy --strict
 
 bench: setup-dev ## measure side by side with peers, into benchmarks/RESULTS.md
 	$(PYTHON_VENV) -m benchmarks
+
+docs-pictures: setup-dev ## take the pictures of docs/pictures anew from a real run (needs chromium)
+	$(PYTHON_VENV) -m tests.docs_pictures $(call given,data,DATA)
 
 lock: ## make requirements.txt anew from requirements.in (needs uv)
 	scripts/lock.sh
