@@ -51,8 +51,10 @@ def files(folder: Path) -> list[str]:
 def test_a_file_becomes_a_partition(live: Live, tmp_path: Path) -> None:
     rows = client_rows(120, seed=1)
     data, folder = write_csv(tmp_path / "new rows.csv", rows, label=True), tmp_path / "out"
-    result = run(live, data, folder, id_columns=["customer"], rows_per_request=50)
+    context = task_context()
+    result = batch(live, data, folder, id_columns=["customer"], rows_per_request=50).execute(context)
     assert (result["rows"], result["scored"], result["key"]) == (120, True, "new-rows")
+    assert context.xcom["azureml_service_url"] == f"/azureml/services?name={live.service.name}"
     assert files(folder) == [f"service={live.service.name}/drop=new-rows/part-0.parquet"]
     columns = partition(result)
     assert list(columns) == [

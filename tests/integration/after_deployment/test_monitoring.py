@@ -24,7 +24,10 @@ RETRAIN = {"retrain_dag_id": "train_again", "retrain_conf": '{"drop_key": "lates
 
 def look(live: Live, *, run_id: str = "manual__1", **given: Any) -> dict[str, Any]:
     task = AzureMLMonitorServiceOperator(task_id="monitor", **{"service": live.service.name} | given)
-    return task.execute(task_context(run_id))
+    context = task_context(run_id)
+    result = task.execute(context)
+    assert context.xcom["azureml_service_url"] == f"/azureml/services?name={task.service}"
+    return result
 
 
 def kept(live: Live, result: dict[str, Any]) -> MonitorRecord:

@@ -59,8 +59,10 @@ def drops(
 def test_folders_become_training_data_and_a_holdout(drops: Drops) -> None:
     drops.write("week-1", rows(1), rows(2))
     drops.write("week-2", rows(3))
-    registered = drops.register("latest")
+    context = TaskContext("register_drop")
+    registered = drops.register("latest", context)
     assert (registered["drop_key"], registered["version"], registered["rows"]) == ("week-2", 1, 60)
+    assert context.xcom["azureml_dataset_url"] == f"/azureml/data?name={drops.name}&version=1"
     assert registered["settings"]["separator"] == ";"
     prepared = drops.prepare(registered, window="all", holdout_share="0.3", training_settings={"seed": 1})
     assert (prepared["name"], prepared["version"]) == (f"{drops.name}-training", 1)

@@ -183,6 +183,7 @@ def test_a_model_of_no_drop_is_judged_by_a_holdout_that_is_named(world: GateWorl
     quick = {"requests": 20, "max_p95_ratio": None}
     judge = AzureMLGateOperator(task_id="gate", candidate=candidate, service=LIVE, **quick, **holdout)
     assert run(judge)["verdict"] == "promote"
+    assert judge.pushed_links["azureml_decision_url"].endswith("#decisions")
     removal = AzureMLDeleteServiceOperator(task_id="remove", candidate_of=LIVE, model=automl(model))
     assert run(removal) == {"name": candidate["name"], "deleted": True}
 

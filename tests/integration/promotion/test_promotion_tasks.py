@@ -59,6 +59,7 @@ def test_promote_and_go_back(workspace: LocalWorkspace, name: str) -> None:
     }
     service = workspace.get_service(name)
     assert context.xcom["azureml_service_url"] == f"/azureml/services?name={service.name}"
+    assert context.xcom["azureml_decision_url"] == "/azureml/models?name=bank#decisions"
     assert (service.app_insights_enabled, service.memory_gb) == (True, 1.5)
     promote(TaskContext("promote"), decided(workspace, name, 2, 1).path)
 
@@ -70,12 +71,15 @@ def test_promote_and_go_back(workspace: LocalWorkspace, name: str) -> None:
         assert (result["action"], result["model"]["version"]) == ("restored", 1)
         assert (result["by"], result["reason"]) == ("ann (integration/manual__1)", "complaints")
     assert workspace.get_service(name).model_version == 1
+    assert by_ann.xcom["azureml_service_url"] == f"/azureml/services?name={name}"
 
 
 def test_nothing_to_promote_skips_the_task(workspace: LocalWorkspace, name: str) -> None:
     worse = decided(workspace, name, 1, None, verdict=Verdict.REJECT, reason="it is worse")
+    context = TaskContext("promote")
     with pytest.raises(AirflowSkipException, match=r"bank version 1 is not promoted .*: it is worse"):
-        promote(TaskContext("promote"), worse.path)
+        promote(context, worse.path)
+    assert context.xcom["azureml_decision_url"] == "/azureml/models?name=bank#decisions", "why, is to be seen there"
 
 
 def test_approval_that_is_missing_fails_the_task(workspace: LocalWorkspace, name: str) -> None:
