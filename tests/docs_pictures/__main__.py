@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -65,7 +66,9 @@ def replace_pictures(taken: Path, into: Path, source: str) -> None:
 def _data(given: Path | None) -> tuple[Path, str]:
     """The CSV, and a sentence that is true of it."""
     if given is not None:
-        return given, f"Data: {given.name}, given with `DATA=`."
+        content = given.read_bytes()
+        rows = len(content.splitlines()) - 1
+        return given, f"Data: {given.name}, {rows:,} rows, sha256 {hashlib.sha256(content).hexdigest()}."
     found = obtain_bank_marketing(ROOT / ".local" / "data")
     if found.origin == "generated":
         return found.path, "Data: GENERATED rows of the schema of the Bank Marketing data; no figure means anything."

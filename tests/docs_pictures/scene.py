@@ -17,6 +17,8 @@ from tests.e2e.drops.backfill import DAGS, Backfill
 from tests.e2e.standalone import Standalone, eventually
 from tests.local_server import LocalServer
 
+from mlops_config.drops import PATTERN_VARIABLE
+
 TRAIN_DAG, PUBLISH_DAG = "bank_marketing_train", "bank_marketing_publish_pipeline"
 SERVICE, LIVE_SERVICE = "bank-marketing", "bank-marketing-live"
 DROPS_DATASET = "bank-marketing-drops"
@@ -75,7 +77,7 @@ class Scene:
 
     def _conf(self, **more: Any) -> dict[str, Any]:
         quick = {"iterations": 3, "experiment_timeout_minutes": 0.3, "tolerance": 0.05, "cohort_tolerance": None}
-        return {"drops": f"{self.folder}/drops/{{date}}.csv", "max_p95_ratio": None, **quick, **more}
+        return {"max_p95_ratio": None, **quick, **more}
 
 
 @contextmanager
@@ -90,7 +92,10 @@ def scene_of(data: Path, folder: Path) -> Iterator[Scene]:
     server = LocalServer(folder / "azureml").start()
     extra = {"backend": "local", "token_file": str(server.home / "token")}
     connection = {"conn_type": "azureml", "host": server.url, "extra": extra}
-    environment = {"AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection)}
+    environment = {
+        "AIRFLOW_CONN_AZUREML_DEFAULT": json.dumps(connection),
+        PATTERN_VARIABLE: f"{folder}/drops/{{date}}.csv",
+    }
     airflow = Standalone(folder / "airflow", dags, environment)
     try:
         airflow.start()

@@ -19,8 +19,8 @@ from tests.docs_pictures.scene import (
 
 _PATIENT_MS = 240_000
 _STILL_MS = 1500
-_FORM_HEIGHT = 1100
-_SOME_TRIALS_MS = 15_000
+_TALL = 1100
+_SOME_TRIALS_MS = 20_000
 
 
 def log_in(scene: Scene, camera: Camera) -> None:
@@ -44,10 +44,10 @@ def trigger_form(scene: Scene, camera: Camera) -> str:
         field = dialog.locator(f"input[name=element_{name}]")
         field.fill(value)
         field.press("Tab")
-    page.set_viewport_size({"width": WIDTH, "height": _FORM_HEIGHT})
+    page.set_viewport_size({"width": WIDTH, "height": _TALL})
     dialog.get_by_role("button", name="Data", exact=True).scroll_into_view_if_needed()
     page.wait_for_timeout(_STILL_MS)
-    camera.window("trigger-form", height=_FORM_HEIGHT)
+    camera.window("trigger-form", height=_TALL)
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     dialog.get_by_role("button", name="Trigger", exact=True).click()
     page.wait_for_url(re.compile(rf"/dags/{TRAIN_DAG}/runs/[^/]+$"))
@@ -65,10 +65,11 @@ def at_work(scene: Scene, camera: Camera, run_id: str) -> None:
 
 def run_details(scene: Scene, camera: Camera, run_id: str) -> None:
     """The same tab afterwards, and what is further below."""
+    camera.page.set_viewport_size({"width": WIDTH, "height": _TALL})
     camera.page.goto(_tab_of(scene, TRAIN_DAG, run_id))
     expect(_inside(camera).get_by_text("Best model").first).to_be_visible(timeout=_PATIENT_MS)
     camera.page.wait_for_timeout(_STILL_MS)
-    camera.window("run-details")
+    camera.window("run-details", height=_TALL)
     _open(scene, camera, f"dag-run?dag_id={TRAIN_DAG}&dag_run_id={quote(run_id, safe='')}")
     camera.parts("run-quality", "quality")
     camera.parts("run-explained", "importance", "cohorts", most=1300)
@@ -83,13 +84,12 @@ def decision(scene: Scene, camera: Camera, run_id: str) -> None:
 def of_the_workspace(scene: Scene, camera: Camera) -> None:
     """The pages of the navigation, and those of a web service."""
     page = camera.page
-    page.goto(f"{scene.airflow.url}/plugin/azureml-models?name={DROPS_DATASET}")
     _open(scene, camera, f"models?name={DROPS_DATASET}")
-    camera.parts("models", "head", "decisions")
+    camera.parts("models", "head", "history", most=1200)
     _open(scene, camera, f"services?name={LIVE_SERVICE}")
-    camera.parts("services", "head", "requests")
+    camera.parts("services", "head", "requests", most=1150)
     _open(scene, camera, f"data?name={DROPS_DATASET}")
-    camera.parts("data", "head", "drift", most=1000)
+    camera.parts("data", "head", "version")
     camera.parts("drops", "drops")
     _open(scene, camera, "pipelines")
     camera.parts("pipelines", "head", "runs")
@@ -98,12 +98,13 @@ def of_the_workspace(scene: Scene, camera: Camera) -> None:
     expect(page.locator("input[name=key]")).not_to_have_value("")
     page.get_by_role("button", name="Score").click()
     expect(page.locator("#answer")).to_contain_text("200 in")
-    camera.parts("consume", "head", "lines", most=1200)
+    camera.parts("consume", "head", "lines", most=1045)
     _open(scene, camera, f"services/swagger?name={SERVICE}")
     expect(page.locator(".opblock-post")).to_be_visible()
+    page.set_viewport_size({"width": WIDTH, "height": _TALL})
     page.locator(".opblock-post .opblock-summary-control").click()
     page.wait_for_timeout(_STILL_MS)
-    camera.window("swagger", height=HEIGHT)
+    camera.window("swagger", height=_TALL)
 
 
 def _tab_of(scene: Scene, dag_id: str, run_id: str) -> str:

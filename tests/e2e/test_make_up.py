@@ -10,6 +10,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -125,6 +126,23 @@ def test_only_this_machine_can_reach_it(checkout: UpCheckout, started: subproces
     }
     assert {address.port for address in listening} == {checkout.ui_port, checkout.azureml_port}
     assert {address.ip for address in listening} == {"127.0.0.1"}
+
+
+def test_the_test_button_of_the_connection_form_asks_the_workspace(
+    checkout: UpCheckout, started: subprocess.CompletedProcess[str]
+) -> None:
+    def tested(token_file: Path) -> dict[str, Any]:
+        extra = json.dumps({"backend": "local", "token_file": str(token_file)})
+        host = f"http://127.0.0.1:{checkout.azureml_port}"
+        form = {"connection_id": "of_a_person", "conn_type": "azureml", "host": host, "extra": extra}
+        return checkout.api().post("/connections/test", form)
+
+    right = tested(checkout.layout.azureml_home / "token")
+    assert right["status"], right
+    assert right["message"].startswith("Connected: ")
+    wrong = tested(checkout.root / "no-such-token")
+    assert not wrong["status"]
+    assert "no-such-token" in wrong["message"]
 
 
 def test_secrets_are_for_the_owner_alone(checkout: UpCheckout, started: subprocess.CompletedProcess[str]) -> None:

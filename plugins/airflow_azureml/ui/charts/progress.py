@@ -116,7 +116,10 @@ def column_shifts(shifts: Sequence[tuple[str, float]], *, limit: float | None, s
     values: Values = [{"column": label, "psi": psi} for label, (_, psi) in zip(labels, drawn, strict=True)]
     bars = {
         "mark": "bar",
-        "encoding": {"x": quantity("psi", "Population stability index"), "y": category("column", None, labels)},
+        "encoding": {
+            "x": quantity("psi", "Population stability index", axis={"tickCount": 6}),
+            "y": category("column", None, labels),
+        },
     }
     layers: list[dict[str, Any]] = [bars]
     if limit is not None:
