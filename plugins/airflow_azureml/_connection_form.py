@@ -68,5 +68,9 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["port", "schema"],
     "relabeling": {"host": "Workspace URL", "login": "Client ID", "password": "Token or client secret"},
-    "placeholders": {"host": "http://127.0.0.1:8790 (backend local)", "login": "backend azure_v1"},
+    "placeholders": {
+        "host": "http://127.0.0.1:8790 (backend local)",
+        "login": "backend azure_v1",
+        "password": "local: the token, unless a token file is named; azure_v1: as the sign-in says",
+    },
 }

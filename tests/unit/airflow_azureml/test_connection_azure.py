@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 import tests.airflow_home  # noqa: F401  # before Airflow is imported
 
-from airflow_azureml._connection_form import CLOUDS, CONN_FIELDS, SIGN_INS
+from airflow_azureml._connection_form import CLOUDS, CONN_FIELDS, SIGN_INS, UI_FIELD_BEHAVIOUR
 from airflow_azureml.hook import AzureMLHook
 from azureml_workspace.azure_v1.clouds import cloud_of
 from azureml_workspace.connect import ADAPTERS
@@ -174,6 +174,11 @@ def test_the_form_offers_what_the_adapters_know() -> None:
 def test_no_field_of_the_form_holds_a_secret() -> None:
     assert not [name for name in CONN_FIELDS if "secret" in name or "password" in name]
     assert all(field["description"] for field in CONN_FIELDS.values())
+
+
+def test_every_field_says_what_goes_into_it() -> None:
+    assert all(field["label"] and field["description"].endswith(".") for field in CONN_FIELDS.values())
+    assert set(UI_FIELD_BEHAVIOUR["relabeling"]) == set(UI_FIELD_BEHAVIOUR["placeholders"])
 
 
 def test_a_portal_is_led_to_only_where_a_browser_finds_one(monkeypatch: pytest.MonkeyPatch) -> None:
