@@ -85,7 +85,7 @@ def of_the_workspace(scene: Scene, camera: Camera) -> None:
     """The pages of the navigation, and those of a web service."""
     page = camera.page
     _open(scene, camera, f"models?name={DROPS_DATASET}")
-    camera.parts("models", "head", "history", most=1200)
+    camera.parts("models", "head", "history", most=1080)
     _open(scene, camera, f"services?name={LIVE_SERVICE}")
     camera.parts("services", "head", "requests", most=1150)
     _open(scene, camera, f"data?name={DROPS_DATASET}")
