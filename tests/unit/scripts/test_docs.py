@@ -28,7 +28,7 @@ def make_targets() -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_exist(page: Path) -> None:
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
     assert named <= make_targets()
 
 
@@ -36,7 +36,7 @@ def test_messages_name_make_targets_that_exist() -> None:
     named: dict[str, Path] = {}
     for folder in ("plugins", "include", "dags", "scripts"):
         for file in (ROOT / folder).rglob("*.py"):
-            named |= dict.fromkeys(re.findall(r"`make ([a-z]+)", file.read_text()), file)
+            named |= dict.fromkeys(re.findall(r"`make ([a-z-]+)", file.read_text()), file)
     assert {"run"} <= set(named)
     assert {target: file for target, file in named.items() if target not in make_targets()} == {}
 
