@@ -75,5 +75,5 @@ def test_form(found: dict[str, Any]) -> None:
 
 def test_links(found: dict[str, Any]) -> None:
     assert set(found["links"]) == {
-        f"airflow_azureml.links.AzureML{kind}Link" for kind in ("Run", "Pipeline", "Service")
+        f"airflow_azureml.links.AzureML{kind}Link" for kind in ("Run", "Pipeline", "Service", "Dataset", "Decision")
     }
