@@ -64,6 +64,16 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
+def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """One of this file's own: the pages begin with what is there first, and other tests have datasets too."""
+    server = LocalServer(tmp_path_factory.mktemp("azureml")).start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
 def airflow(local_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     extra = {"backend": "local", "token_file": str(local_server.home / "token")}
     connection = {"conn_type": "azureml", "host": local_server.url, "extra": extra}
