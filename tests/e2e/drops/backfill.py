@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ class Backfill:
         """State of the DAG run of each day."""
         runs = self.call("GET", f"/dags/{DAG}/dagRuns", params={"limit": 100, "run_type": "backfill"})["dag_runs"]
         return {run["logical_date"][:10]: run["state"] for run in runs}
+
+    def last_end(self) -> datetime:
+        """When the last DAG run ended. The backfill itself is called completed up to half a minute later."""
+        runs = self.call("GET", f"/dags/{DAG}/dagRuns", params={"limit": 100, "run_type": "backfill"})["dag_runs"]
+        return max(datetime.fromisoformat(run["end_date"]) for run in runs)
 
     def tasks(self, day: str) -> dict[str, str]:
         """State of each task of a day."""
