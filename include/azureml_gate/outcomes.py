@@ -8,15 +8,20 @@ from azureml_workspace.protocol import Workspace
 
 LONGEST_REASON = 500
 
-_STATUSES = {Verdict.REJECT: DropStatus.REJECTED, Verdict.OLDER: DropStatus.OLDER}
-"""What a decision is the end of; a promotion has to be carried out first."""
+_STATUSES = {
+    Verdict.PROMOTE: DropStatus.PROMOTED,
+    Verdict.REJECT: DropStatus.REJECTED,
+    Verdict.OLDER: DropStatus.OLDER,
+}
 
 
-def note_decision(workspace: Workspace, decision: DecisionRecord) -> None:
-    """Note a decision by which the drop's story ends."""
-    status = _STATUSES.get(decision.verdict)
+def note_decision(workspace: Workspace, decision: DecisionRecord, *, serves: bool = False) -> None:
+    """Note a decision by which the drop's story ends. A promotion has to be carried out first, unless the model
+    `serves` already.
+    """
+    status = _STATUSES[decision.verdict]
     request = decision.request
-    if status is not None:
+    if serves or status is not DropStatus.PROMOTED:
         note_outcome(
             workspace,
             status,

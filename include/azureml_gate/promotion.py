@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from azureml_drops.ledger import DropStatus
 from azureml_gate.approval import Approval, read_approval
 from azureml_gate.decision import DecisionRecord, Verdict
 from azureml_gate.history import ChampionAction, ChampionEntry, Intent, read_history
 from azureml_gate.lease import hold
 from azureml_gate.live_service import LiveService, champion_of
-from azureml_gate.outcomes import note_outcome
+from azureml_gate.outcomes import note_decision
 from azureml_gate.rollout import Rollout, drop_of, words
 from azureml_workspace.protocol import Workspace
 from azureml_workspace.records import Record, WebService
@@ -77,7 +76,7 @@ def promote(
         asked = decision
         decision = _still_right(decision, live, decide_anew)
         if decision.verdict is not Verdict.PROMOTE or decision.champion == decision.request.challenger:
-            _note(workspace, decision)
+            note_decision(workspace, decision, serves=True)
             return _not_promoted(decision, decision.reason)
         answer = read_approval(workspace, asked)
         if answer is not None and not answer.approved:
@@ -138,26 +137,6 @@ def _intent(
         drop_key=request.drop_key or key,
         by=request.by or owner,
         reason=decision.reason,
-    )
-
-
-def _note(workspace: Workspace, decision: DecisionRecord) -> None:
-    """What a decision says of its drop that changes nothing: the gate's own task notes only those that it made."""
-    status = {
-        Verdict.PROMOTE: DropStatus.PROMOTED,  # it serves already
-        Verdict.REJECT: DropStatus.REJECTED,
-        Verdict.OLDER: DropStatus.OLDER,
-    }[decision.verdict]
-    request = decision.request
-    note_outcome(
-        workspace,
-        status,
-        dataset=request.drop_dataset,
-        key=request.drop_key,
-        model=request.challenger,
-        document=decision.path,
-        reason=decision.reason,
-        by=request.by,
     )
 
 
