@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._dag_runs import name_of_run
 from azureml_workspace.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -19,20 +20,14 @@ def owner_of(context: Context) -> str:
     """The task, the same for each of its tries: `dag_id/run_id/task_id`, and the index of a mapped one."""
     ti = context["ti"]
     mapped = f"[{ti.map_index}]" if ti.map_index is not None and ti.map_index >= 0 else ""
-    return f"{run_of(context)}/{ti.task_id}{mapped}"
-
-
-def run_of(context: Context) -> str:
-    """The DAG run, `dag_id/run_id`."""
-    ti = context["ti"]
-    return f"{ti.dag_id}/{ti.run_id}"
+    return f"{name_of_run(context)}/{ti.task_id}{mapped}"
 
 
 def person_of(context: Context) -> str:
     """Who triggered the DAG run, with its name; the DAG run alone when nobody did."""
     dag_run = context.get("dag_run")
     name = None if dag_run is None else dag_run.triggering_user_name
-    return f"{name} ({run_of(context)})" if name else run_of(context)
+    return f"{name} ({name_of_run(context)})" if name else name_of_run(context)
 
 
 def decision_path(gate: Any) -> str:

@@ -10,6 +10,7 @@ from airflow.sdk.log import mask_secret
 from airflow_azureml import _arguments as arguments
 from airflow_azureml._batch_input import BatchSource
 from airflow_azureml._batch_output import batch_output
+from airflow_azureml._dag_runs import name_of_run
 from airflow_azureml._references import service_name
 from airflow_azureml._waiting import Patience, TaskStopped, wait_until
 from airflow_azureml.addresses import secrets_of
@@ -166,7 +167,7 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
             stopped=self._require_not_stopped,
             rows_per_request=rows,
             timeout=timeout,
-            by=f"{context['ti'].dag_id}/{context['ti'].run_id}",
+            by=name_of_run(context),
         )
 
     def _champion(self, name: str) -> WebService:

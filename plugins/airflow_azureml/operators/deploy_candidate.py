@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._dag_runs import name_of_run
 from airflow_azureml._prepared import Prepared
 from airflow_azureml._references import Reference, model_reference, service_name
 from airflow_azureml.hook import AzureMLHook
@@ -74,7 +75,7 @@ class AzureMLDeployCandidateOperator(AzureMLDeployModelOperator):
         plan = super().prepare(context)
         settings = DeploySettings.from_dict(plan.memo)
         self._require_a_candidates_name(settings.service_name, live)
-        run = f"{context['ti'].dag_id}/{context['ti'].run_id}"
+        run = name_of_run(context)
         if prepared is not None:
             self._finish_training(prepared, settings, run)
         if not allow_older:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._dag_runs import name_of_run
 from airflow_azureml._gate_arguments import GATE_FIELDS, gate_settings
 from airflow_azureml._prepared import Prepared
 from airflow_azureml._references import Reference, dataset_reference, service_name
@@ -154,7 +155,6 @@ class AzureMLGateOperator(AzureMLBaseOperator):
         workspace = self.hook.workspace
         dataset = workspace.get_dataset(holdout.name, holdout.version)
         served = workspace.get_service(candidate)
-        ti = context["ti"]
         return GateRequest(
             service=live,
             candidate_service=candidate,
@@ -164,7 +164,7 @@ class AzureMLGateOperator(AzureMLBaseOperator):
             settings=settings,
             drop_dataset="" if prepared is None else prepared.dataset,
             drop_key="" if prepared is None else prepared.drop_key,
-            by=f"{ti.dag_id}/{ti.run_id}",
+            by=name_of_run(context),
         )
 
     def _holdout(self, prepared: Prepared | None) -> tuple[Reference, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_azureml import _arguments as arguments
+from airflow_azureml._dag_runs import name_of_run
 from airflow_azureml._references import service_name
 from airflow_azureml.after_deployment_results import MAX_COLUMNS, MonitorResult
 from airflow_azureml.links import AzureMLServiceLink
@@ -119,7 +120,7 @@ class AzureMLMonitorServiceOperator(AzureMLBaseOperator):
 
         from azureml_monitoring.watch import watch
 
-        by = f"{context['ti'].dag_id}/{context['ti'].run_id}"
+        by = name_of_run(context)
         record = watch(self.hook.workspace, name, settings, plan=plan, by=by)
         self._tell(record)
         return _result(record)
