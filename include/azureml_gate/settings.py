@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import PRIMARY_METRICS, Record
+from azureml_workspace.records.base import check_number
 
 PromotionRule = Literal["not_worse", "better", "point"]
 
@@ -82,16 +82,10 @@ class GateSettings(Record):
         if not 0.5 <= self.confidence < 1:
             raise InvalidRequest(f"confidence is {self.confidence:g}; give 0.5 or more and less than 1, such as 0.95.")
         for name in _SHARES:
-            self._check_number(name, most=1.0)
+            check_number(name, getattr(self, name), most=1.0)
         for name in ("max_p95_ms", "max_p95_ratio", "p95_slack_ms"):
-            self._check_number(name)
-        self._check_number("min_metric", least=-1.0, most=1.0)
+            check_number(name, getattr(self, name))
+        check_number("min_metric", self.min_metric, least=-1.0, most=1.0)
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise InvalidRequest(f"{name} is {getattr(self, name)}; give {least} or more.")
-
-    def _check_number(self, name: str, *, least: float = 0.0, most: float = math.inf) -> None:
-        value: float | None = getattr(self, name)
-        if value is not None and not least <= value <= most:
-            words = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
-            raise InvalidRequest(f"{name} is {value:g}; give {words}.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import MAX_INPUT_ROWS, PRIMARY_METRICS, Record
+from azureml_workspace.records.base import check_number
 
 _LEAST = {"min_rows": 20, "min_requests": 1, "max_rows": 20}
 _SHARES = ("max_null_increase", "max_error_rate", "max_refused_rate", "significance")
@@ -50,15 +50,9 @@ class MonitorSettings(Record):
         if self.min_rows > self.max_rows:
             raise InvalidRequest(f"min_rows is {self.min_rows}, more than max_rows, which is {self.max_rows}.")
         for name in _SHARES:
-            self._check_number(name, most=1.0)
+            check_number(name, getattr(self, name), most=1.0)
         for name in ("max_psi", "max_ks", "max_p95_ms"):
-            self._check_number(name)
-        self._check_number("min_metric", least=-1.0, most=1.0)
+            check_number(name, getattr(self, name))
+        check_number("min_metric", self.min_metric, least=-1.0, most=1.0)
         if self.metric is not None and self.metric not in PRIMARY_METRICS:
             raise InvalidRequest(f"metric is {self.metric!r}; choose one of {', '.join(PRIMARY_METRICS)}.")
-
-    def _check_number(self, name: str, *, least: float = 0.0, most: float = math.inf) -> None:
-        value: float | None = getattr(self, name)
-        if value is not None and not least <= value <= most:
-            words = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
-            raise InvalidRequest(f"{name} is {value:g}; give {words}.")

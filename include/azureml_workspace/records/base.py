@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Self
@@ -48,6 +49,13 @@ def _with_lists(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_with_lists(item) for item in value]
     return value
+
+
+def check_number(name: str, value: float | None, *, least: float = 0.0, most: float = math.inf) -> None:
+    """:raises InvalidRequest: `value` is below `least` or above `most`; None is fine."""
+    if value is not None and not least <= value <= most:
+        words = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
+        raise InvalidRequest(f"{name} is {value:g}; give {words}.")
 
 
 def check_whole_number(name: str, value: int | None, least: int) -> None:
