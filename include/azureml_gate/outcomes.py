@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from azureml_drops.ledger import DropEvent, DropStatus, note, now, read_drop
 from azureml_gate.decision import DecisionRecord, Verdict, Versioned
+from azureml_gate.history import LONGEST_REASON
 from azureml_workspace.protocol import Workspace
-
-LONGEST_REASON = 500
 
 _STATUSES = {
     Verdict.PROMOTE: DropStatus.PROMOTED,

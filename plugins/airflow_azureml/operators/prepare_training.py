@@ -28,6 +28,7 @@ from azureml_drops.preparing import Prepared, TrainingRequest, prepare_training
 from azureml_drops.registration import Registrar
 from azureml_drops.training_claim import ClaimState
 from azureml_drops.window import WindowDrop
+from azureml_gate.candidate import candidate_service
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import validate_service_name
 
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
     from azureml_drops.plan import TrainingPlan
     from azureml_drops.training_claim import TrainingClaim
-
-LONGEST_SERVICE_NAME = 32
-_KEY_DIGITS = 8
 
 
 class AzureMLPrepareTrainingOperator(AzureMLBaseOperator):
@@ -147,12 +145,6 @@ class AzureMLPrepareTrainingOperator(AzureMLBaseOperator):
             self.log.warning("Drop %s is left out: %s", left_out.key, left_out.reason)
         for text in plan.notes:
             self.log.warning("%s", text)
-
-
-def candidate_service(service: str, key: str) -> str:
-    """The name of the web service in which the model of a training is tried: valid, and one per training."""
-    suffix = f"-{key[:_KEY_DIGITS]}"
-    return service[: LONGEST_SERVICE_NAME - len(suffix)].rstrip("-") + suffix
 
 
 def _registered_drop(value: Any) -> RegisteredDropResult:

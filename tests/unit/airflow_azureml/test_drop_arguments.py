@@ -17,9 +17,10 @@ from airflow_azureml._dag_runs import is_at_work, name_of_run
 from airflow_azureml._drop_key import drop_key_of
 from airflow_azureml._validation_arguments import validation_settings
 from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
-from airflow_azureml.operators.prepare_training import AzureMLPrepareTrainingOperator, candidate_service
+from airflow_azureml.operators.prepare_training import AzureMLPrepareTrainingOperator
 from airflow_azureml.operators.register_drop import AzureMLRegisterDropOperator
 from azureml_drops.pattern import DropPattern
+from azureml_gate.candidate import candidate_service
 from azureml_workspace.errors import InvalidRequest
 from azureml_workspace.records import validate_service_name
 
