@@ -36,6 +36,10 @@ class AzureMLTask:
         """Made when first used, so that parsing a DAG looks up no connection."""
         return AzureMLHook(self.azureml_conn_id)
 
+    def hook_of(self, awaited: Awaited) -> AzureMLHook:
+        """Of the connection by which something was begun; another try may be given another one."""
+        return self.hook if awaited.conn_id == self.hook.azureml_conn_id else AzureMLHook(awaited.conn_id)
+
     @cached_property
     def pushed_links(self) -> dict[str, str]:
         """Addresses that were shown so far, by the XCom they are shown with."""

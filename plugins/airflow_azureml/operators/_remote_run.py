@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_azureml._run_progress import ProgressLog, RunReader, Snapshot, story
-from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.links import AzureMLRunLink
 from airflow_azureml.operators._waiting_operator import AzureMLWaitingOperator
 from azureml_workspace.errors import NotFound, RunFailed, WorkspaceError
@@ -129,7 +128,7 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
         """Cancel the run."""
         what = f"run {awaited.target}" if awaited.target else "what was being submitted"
         try:
-            workspace = self._hook_of(awaited).hurried_workspace()
+            workspace = self.hook_of(awaited).hurried_workspace()
             target = awaited.target or _submitted_meanwhile(workspace, awaited)
             if target is None:
                 self.log.info("No run was submitted, as far as the workspace knows.")
@@ -142,16 +141,13 @@ class AzureMLRemoteRunOperator(AzureMLWaitingOperator[Snapshot]):
     def supersede(self, before: Awaited) -> None:
         """Cancel the run of an execution whose worker died, and that nobody will take up: it has another key."""
         try:
-            run = _find(self._hook_of(before).workspace, before)
+            run = _find(self.hook_of(before).workspace, before)
         except (WorkspaceError, AirflowNotFoundException) as error:
             self.log.warning("The run of an earlier execution of this task is not found: %s", error)
             return
         if run is not None and not run.status.is_terminal:
             self.log.info("Run %s of an earlier execution of this task is still %s.", run.run_id, run.status)
             self.give_up(before)
-
-    def _hook_of(self, awaited: Awaited) -> AzureMLHook:
-        return self.hook if awaited.conn_id == self.hook.azureml_conn_id else AzureMLHook(awaited.conn_id)
 
 
 def _submitted_meanwhile(workspace: Workspace, awaited: Awaited) -> str | None:

@@ -12,7 +12,6 @@ from airflow_azureml import _arguments as arguments
 from airflow_azureml._dag_runs import name_of_run
 from airflow_azureml._prepared import Prepared
 from airflow_azureml._references import Reference, model_reference, service_name
-from airflow_azureml.hook import AzureMLHook
 from airflow_azureml.operators.deploy_model import AzureMLDeployModelOperator
 from azureml_workspace.errors import InvalidRequest, NotFound, WorkspaceError
 from azureml_workspace.records import DeploySettings
@@ -84,8 +83,7 @@ class AzureMLDeployCandidateOperator(AzureMLDeployModelOperator):
 
     def give_up(self, awaited: Awaited) -> None:
         """Remove it: nobody uses a candidate."""
-        hook = self.hook if awaited.conn_id == self.hook.azureml_conn_id else AzureMLHook(awaited.conn_id)
-        self._remove(hook.hurried_workspace, DeploySettings.from_dict(awaited.memo).service_name)
+        self._remove(self.hook_of(awaited).hurried_workspace, DeploySettings.from_dict(awaited.memo).service_name)
 
     def finish(self, context: Context, seen: WebService, awaited: Awaited) -> ServiceResult:
         """Whether the candidate is what was asked for; one that is not is removed."""
