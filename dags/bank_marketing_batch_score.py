@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
+from airflow_azureml.drop_params import drop_key_param
 from airflow_azureml.operators.batch_score import AzureMLBatchScoreOperator
 from airflow_azureml.params import service_param
 from mlops_config.batch_scoring import batch_schedule, batch_scoring
@@ -32,13 +33,7 @@ PARAMS = {
         "slash at the end means a folder of CSV files. A path on the worker, or a URI (file, wasbs, abfs).",
         section="Data",
     ),
-    "drop_key": Param(
-        None,
-        type=["string", "null"],
-        title="Delivery",
-        description="Its date (2026-11-27) or key, or latest. Default: the day of the run's data interval.",
-        section="Data",
-    ),
+    "drop_key": drop_key_param(title="Delivery", section="Data"),
     "id_columns": Param(
         [],
         type="array",

@@ -108,6 +108,11 @@ def rows(name: str, value: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in value]
 
 
+def separator(value: str) -> str:
+    """A separator as written in a form: the two characters `\\t` are a tab."""
+    return "\t" if value == r"\t" else value
+
+
 def optional(convert: Callable[[str, Any], T], name: str, value: Any) -> T | None:
     """`convert`, or None for nothing: None, an empty text, or the text "None" that a template makes of it."""
     return None if is_absent(value) else convert(name, value)

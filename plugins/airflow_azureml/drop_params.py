@@ -21,13 +21,7 @@ def drop_params(pattern: str, source_conn_id: str | None = None) -> dict[str, Pa
             "slash at the end means a folder of CSV files. A path on the worker, or a URI (file, wasbs, abfs).",
             section="Drop",
         ),
-        "drop_key": Param(
-            None,
-            type=["string", "null"],
-            title="Drop",
-            description="Its date (2026-11-27) or key, or latest. Default: the day of the run's data interval.",
-            section="Drop",
-        ),
+        "drop_key": drop_key_param(title="Drop", section="Drop"),
         "source_conn_id": Param(
             source_conn_id,
             type=["string", "null"],
@@ -36,6 +30,17 @@ def drop_params(pattern: str, source_conn_id: str | None = None) -> dict[str, Pa
             section="Drop",
         ),
     }
+
+
+def drop_key_param(*, title: str, section: str) -> Param:
+    """Which of the deliveries under a pattern."""
+    return Param(
+        None,
+        type=["string", "null"],
+        title=title,
+        description="Its date (2026-11-27) or key, or latest. Default: the day of the run's data interval.",
+        section=section,
+    )
 
 
 def validation_params() -> dict[str, Param]:

@@ -200,7 +200,7 @@ class AzureMLBatchScoreOperator(AzureMLBaseOperator):
                 max_bytes=int(arguments.number("max_download_mb", self.max_download_mb) * 1e6),
                 seconds=arguments.number("download_timeout", self.download_timeout),
             ),
-            separator="\t" if self.separator == r"\t" else self.separator,
+            separator=arguments.separator(self.separator),
             encoding=arguments.text("encoding", self.encoding),
             id_columns=arguments.names("id_columns", self.id_columns),
         )

@@ -96,7 +96,7 @@ class AzureMLRegisterDatasetOperator(AzureMLBaseOperator):
         )
         encoding = arguments.text("encoding", self.encoding)
         conn_id = arguments.optional(arguments.text, "source_conn_id", self.source_conn_id)
-        separator = "\t" if self.separator == r"\t" else self.separator
+        separator = arguments.separator(self.separator)
         workspace = self.hook.workspace
         with local_file(data, conn_id=conn_id, limits=limits) as path:
             if label:

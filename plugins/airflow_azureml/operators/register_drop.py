@@ -162,7 +162,7 @@ class AzureMLRegisterDropOperator(AzureMLBaseOperator):
             dataset=arguments.text("name", self.name),
             pattern=arguments.text("drops", self.drops),
             label=arguments.optional(arguments.text, "label_column_name", self.label_column_name) or "",
-            separator="\t" if self.separator == r"\t" else self.separator,
+            separator=arguments.separator(self.separator),
             encoding=arguments.text("encoding", self.encoding),
             validation=validation_settings(self.validation),
             max_download_mb=arguments.number("max_download_mb", self.max_download_mb),
